@@ -1,0 +1,179 @@
+# qmail-md: build, test and install.  GNU make.
+#
+#   make demo        a running mail server under build/demo, in two minutes
+#   make check       unit tests, black-box tests, lint
+#   make             programs and manual pages, under build/
+#   make install     home, users and programs (INSTALL tells all)
+#
+# What can be set: QMAILHOME, SPLIT, the user and group names, DESTDIR, and
+# the commands in conf-cc and conf-ld.
+
+QMAILHOME = /var/qmail
+SPLIT     = 23
+QMAILA    = alias
+QMAILD    = qmaild
+QMAILL    = qmaill
+QMAILP    = qmailp
+QMAILQ    = qmailq
+QMAILR    = qmailr
+QMAILS    = qmails
+QMAILG    = qmail
+NOFILES   = nofiles
+DESTDIR   =
+
+MAKEFLAGS += --no-builtin-rules
+SHELL     := /bin/sh
+B         := build
+CC        := $(shell head -n 1 conf-cc)
+LD        := $(shell head -n 1 conf-ld)
+# Hot programs (static.NAME = 1 in a room.mk) are linked with this.
+STATIC    := -static-pie
+SANITIZE  :=
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow \
+	-Wstrict-prototypes -Wmissing-prototypes -Werror
+CFLAGS   := -std=c17 $(WARNINGS) -fPIE
+CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I$(B)/include
+ifneq ($(SANITIZE),)
+STATIC   :=
+CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LDFLAGS  := -fsanitize=address,undefined
+else
+CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+LIBRARIES := smtp spool conf mail base
+ARCHIVES  := $(LIBRARIES:%=$(B)/lib/%.a)
+PROGRAMS  :=
+SCRIPTS   :=
+include $(sort $(wildcard src/*/room.mk))
+
+BINARIES := $(PROGRAMS:%=$(B)/bin/%)
+PAGES    := $(patsubst man/%,$(B)/man/%,$(wildcard man/*.[1578]))
+UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all programs pages units deps install uninstall demo demo-stop check \
+	check-run check-asan unit blackbox lint format format-check bench fuzz \
+	clean FORCE
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+all: programs pages
+programs: $(BINARIES) $(SCRIPTS:%=$(B)/bin/%)
+pages: $(PAGES)
+units: $(UNITS)
+
+# What is configured, in one header; rewritten only when it changes.
+$(B)/include/config.h: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#define CONFIG_HOME "$(QMAILHOME)"'; \
+	echo '#define CONFIG_SPLIT $(SPLIT)'; \
+	echo '#define CONFIG_USER_ALIAS "$(QMAILA)"'; \
+	echo '#define CONFIG_USER_DAEMON "$(QMAILD)"'; \
+	echo '#define CONFIG_USER_LOG "$(QMAILL)"'; \
+	echo '#define CONFIG_USER_PASSWD "$(QMAILP)"'; \
+	echo '#define CONFIG_USER_QUEUE "$(QMAILQ)"'; \
+	echo '#define CONFIG_USER_REMOTE "$(QMAILR)"'; \
+	echo '#define CONFIG_USER_SEND "$(QMAILS)"'; \
+	echo '#define CONFIG_GROUP_QUEUE "$(QMAILG)"'; \
+	echo '#define CONFIG_GROUP_NONE "$(NOFILES)"'; } > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+
+$(B)/obj/%.o: src/%.c conf-cc | $(B)/include/config.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(B)/lib/$(1).a: $(patsubst src/%.c,$(B)/obj/%.o,$(sort $(wildcard src/$(1)/*.c)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach room,$(LIBRARIES),$(eval $(call archive_rule,$(room))))
+
+define program_rule
+$(B)/bin/$(1): $(obj.$(1):%=$(B)/obj/%) $(ARCHIVES) conf-ld
+	@mkdir -p $$(@D)
+	$$(LD) $$(LDFLAGS) $(if $(static.$(1)),$$(STATIC),$$(if $$(STATIC),-pie)) \
+		-o $$@ $(obj.$(1):%=$(B)/obj/%) $$(ARCHIVES) $(lib.$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+define script_rule
+$(B)/bin/$(1): $(script.$(1))
+	@mkdir -p $$(@D)
+	sed 's}@QMAILHOME@}$(QMAILHOME)}g' $$< > $$@
+	chmod 755 $$@
+endef
+$(foreach s,$(SCRIPTS),$(eval $(call script_rule,$(s))))
+
+# Unit tests see every library room and, from program rooms, the objects that
+# the room.mk files list in TESTABLE.
+$(B)/unit/%: tests/unit/%.c $(ARCHIVES) $(TESTABLE:%=$(B)/obj/%)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $< \
+		$(TESTABLE:%=$(B)/obj/%) $(ARCHIVES) -lcmocka -lcdb
+
+# Manual pages: ".\" CONTROLS program" becomes the table of its controls.
+$(B)/man/%: man/% $(B)/tool/control-table
+	@mkdir -p $(@D)
+	src/install/page.sh $(B)/tool/control-table $(QMAILHOME) < $< > $@
+
+$(B)/tool/control-table: $(B)/obj/admin/control-table.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LD) $(LDFLAGS) $(if $(STATIC),-pie) -o $@ $^ -lcdb
+
+deps:
+	@src/install/deps.sh build
+deps-check:
+	@src/install/deps.sh check
+
+install: all
+	@B=$(B) DESTDIR=$(DESTDIR) src/install/install.sh $(B)/install.conf
+uninstall: $(B)/install.conf
+	@B=$(B) DESTDIR=$(DESTDIR) src/install/uninstall.sh $(B)/install.conf
+
+# Everything install.sh needs to know, as shell assignments and a list.
+install uninstall: $(B)/install.conf
+$(B)/install.conf: FORCE
+	@mkdir -p $(@D)
+	@{ echo 'QMAILHOME="$(QMAILHOME)" SPLIT=$(SPLIT)'; \
+	echo 'QMAILA=$(QMAILA) QMAILD=$(QMAILD) QMAILL=$(QMAILL)'; \
+	echo 'QMAILP=$(QMAILP) QMAILQ=$(QMAILQ) QMAILR=$(QMAILR)'; \
+	echo 'QMAILS=$(QMAILS) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
+	echo 'PROGRAMS="$(foreach p,$(PROGRAMS) $(SCRIPTS),$(p):$(or $(mode.$(p)),0755))"'; } > $@
+
+demo:
+	@src/install/demo.sh start
+demo-stop:
+	@src/install/demo.sh stop
+
+check: deps-check
+	@$(MAKE) --no-print-directory check-run
+check-run: programs pages units
+	@B=$(B) tests/run unit blackbox lint
+check-asan: deps-check
+	@$(MAKE) --no-print-directory B=$(B)/asan SANITIZE=1 programs units
+	@B=$(B)/asan SANITIZE=1 tests/run unit blackbox
+unit: units
+	@B=$(B) tests/run unit
+blackbox: programs
+	@B=$(B) tests/run blackbox
+lint: programs pages
+	@B=$(B) tests/run lint
+bench: programs
+	@B=$(B) tests/bench/run
+fuzz:
+	@tests/fuzz/run
+
+SOURCES = $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+format:
+	clang-format -i $(SOURCES)
+format-check:
+	clang-format --dry-run -Werror $(SOURCES)
+
+clean:
+	rm -rf $(B)
+
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d')

@@ -1,0 +1,30 @@
+/* Constant databases, through tinycdb. */
+#ifndef BASE_CDB_H
+#define BASE_CDB_H
+
+#include "base/strv.h"
+
+struct cdb_reader; /* opaque */
+
+/* 0, QE_ABSENT (no such file), QE_SYS, QE_CORRUPT, QE_NOMEM. */
+int cdb_reader_open(const char *path, struct cdb_reader **out);
+/*
+ * 0 and a view that lives as long as the reader; QE_ABSENT; QE_CORRUPT if the
+ * file does not hold together (never a wrong value).
+ */
+int cdb_reader_find(
+    struct cdb_reader *reader, struct strv key, struct strv *value);
+/* True if path now names another file or content than was opened. */
+bool cdb_reader_is_stale(const struct cdb_reader *reader, const char *path);
+void cdb_reader_free(struct cdb_reader **reader);
+
+struct cdb_writer; /* opaque */
+
+/* Creates tmp (mode); nothing shows under the final name before commit. */
+int cdb_writer_open(const char *tmp, unsigned mode, struct cdb_writer **out);
+int cdb_writer_add(struct cdb_writer *writer, struct strv key, struct strv val);
+/* Finishes, fsyncs, renames tmp to final, fsyncs the directory. */
+int cdb_writer_commit(struct cdb_writer **writer, const char *final_path);
+void cdb_writer_abort(struct cdb_writer **writer);
+
+#endif

@@ -1,0 +1,70 @@
+/* Whole small files into buffers. */
+#include "base/file.h"
+#include "base/error.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { FILE_CHUNK = 4096 };
+
+int
+file_read_fd(int fd, struct buf *out)
+{
+	size_t chunk = FILE_CHUNK;
+	size_t max = out->max == 0 ? BUF_MAX_DEFAULT : out->max;
+
+	for (;;) {
+		char spill;
+		size_t room = max - out->len;
+		char *to = room == 0
+			       ? &spill
+			       : buf_reserve(out, room < chunk ? room : chunk);
+		ssize_t got;
+
+		if (to == NULL)
+			return out->err;
+		got = io_read(fd, to,
+		    room == 0      ? 1
+		    : room < chunk ? room
+				   : chunk);
+		if (got < 0)
+			return QE_SYS;
+		if (got == 0)
+			return 0;
+		if (room == 0)
+			return QE_LIMIT;
+		out->len += (size_t)got;
+		chunk = out->cap > FILE_CHUNK ? out->cap : FILE_CHUNK;
+	}
+}
+
+int
+file_read_at(int dirfd, const char *path, struct buf *out)
+{
+	struct stat st;
+	int r;
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us. */
+	int fd =
+	    openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	if (fstat(fd, &st) < 0) {
+		r = QE_SYS;
+	} else if (!S_ISREG(st.st_mode)) {
+		errno = EISDIR;
+		r = QE_SYS;
+	} else {
+		r = file_read_fd(fd, out);
+	}
+	io_close(&fd);
+	return r;
+}
+
+int
+file_read(const char *path, struct buf *out)
+{
+	return file_read_at(AT_FDCWD, path, out);
+}

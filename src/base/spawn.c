@@ -1,0 +1,186 @@
+/*
+ * Starting programs with vfork semantics.
+ *
+ * Between vfork and exec the child runs on our memory: it makes system calls
+ * only, touches nothing but its own stack frame, and our signal handlers
+ * cannot run in it because all signals stay blocked until they are reset.
+ */
+#include "base/spawn.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/exitcode.h"
+#include "base/strv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	SPAWN_PATHS_MAX = 32, /* directories of $PATH that are tried */
+	SPAWN_PATH_BYTES = 4096
+};
+
+/* All candidate paths of a program, prepared before the vfork. */
+struct candidates {
+	const char *paths[SPAWN_PATHS_MAX];
+	size_t count;
+	char bytes[SPAWN_PATH_BYTES];
+};
+
+static int
+candidates_add(
+    struct candidates *c, size_t *used, struct strv dir, const char *name)
+{
+	size_t left = sizeof(c->bytes) - *used;
+	struct strv where = dir.len == 0 ? STRV(".") : dir;
+	int n = snprintf(
+	    c->bytes + *used, left, STRV_FMT "/%s", STRV_ARG(where), name);
+
+	if (n < 0 || (size_t)n >= left) {
+		errno = ENAMETOOLONG;
+		return QE_SYS;
+	}
+	c->paths[c->count++] = c->bytes + *used;
+	*used += (size_t)n + 1;
+	return 0;
+}
+
+static int
+candidates_find(struct candidates *c, const char *name)
+{
+	const char *path = env_get("PATH");
+	struct strv rest = strv_of(path == NULL ? "/usr/bin:/bin" : path);
+	size_t used = 0;
+	bool more = true;
+
+	c->count = 0;
+	if (strchr(name, '/') != NULL) {
+		c->paths[c->count++] = name;
+		return 0;
+	}
+	while (more && c->count < SPAWN_PATHS_MAX) {
+		struct strv dir = strv_cut(&rest, ':', &more);
+
+		if (candidates_add(c, &used, dir, name) != 0)
+			return QE_SYS;
+	}
+	return 0;
+}
+
+/*
+ * The handlers our programs install would run on the parent's memory if they
+ * were left until the exec; all else exec resets by itself.
+ */
+static void
+child_signals(void)
+{
+	static const int reset[] = { SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGCHLD,
+		SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
+	static const struct sigaction plain = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(reset) / sizeof(*reset); i++)
+		sigaction(reset[i], &plain, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * Puts each descriptor in its place.  Sources are first moved above all
+ * targets, so that no target overwrites a source.
+ */
+static int
+child_descriptors(const struct spawn *s)
+{
+	int moved[SPAWN_FDS_MAX];
+	int floor = SPAWN_FDS_MAX;
+
+	for (size_t i = 0; i < s->fd_count; i++) {
+		int fd = s->fds[i];
+
+		moved[i] = -1;
+		if (fd == SPAWN_FD_NULL)
+			fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		else if (fd < 0)
+			continue;
+		if (fd < 0)
+			return QE_SYS;
+		moved[i] = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+		if (moved[i] < 0)
+			return QE_SYS;
+	}
+	for (size_t i = 0; i < s->fd_count; i++) {
+		if (moved[i] < 0)
+			close((int)i);
+		else if (dup2(moved[i], (int)i) < 0)
+			return QE_SYS;
+	}
+	return 0;
+}
+
+static _Noreturn void
+child_run(const struct spawn *s, const struct candidates *c)
+{
+	int temp = s->exit_exec_temp != 0 ? s->exit_exec_temp : EX_TEMPORARY;
+	int perm = s->exit_exec_perm != 0 ? s->exit_exec_perm : temp;
+
+	if (child_descriptors(s) != 0)
+		_exit(temp);
+	if (s->cwd != NULL && chdir(s->cwd) < 0)
+		_exit(s->exit_cwd != 0 ? s->exit_cwd : EX_TEMPORARY);
+	if (s->set_ids && (setgroups(1, &s->gid) < 0 ||
+			      setresgid(s->gid, s->gid, s->gid) < 0 ||
+			      setresuid(s->uid, s->uid, s->uid) < 0))
+		_exit(temp);
+	child_signals();
+	for (size_t i = 0; i < c->count; i++) {
+		execve(
+		    c->paths[i], s->argv, s->envp != NULL ? s->envp : environ);
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			_exit(error_is_temporary(errno) ? temp : perm);
+	}
+	_exit(perm);
+}
+
+int
+spawn_program(const struct spawn *s, pid_t *pid)
+{
+	struct candidates c;
+	sigset_t all, old;
+	pid_t child;
+
+	if (candidates_find(&c, s->path) != 0)
+		return QE_SYS;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	child = vfork();
+	if (child == 0)
+		child_run(s, &c);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (child < 0)
+		return QE_SYS;
+	*pid = child;
+	return 0;
+}
+
+int
+spawn_wait(pid_t pid, int *status)
+{
+	pid_t r;
+
+	do
+		r = waitpid(pid, status, 0);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? QE_SYS : 0;
+}
+
+int
+spawn_exit_code(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}

@@ -1,0 +1,43 @@
+/*
+ * Starting programs with vfork semantics: the child shares our memory until
+ * it execs, so a large parent pays nothing for its size.
+ */
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { SPAWN_FDS_MAX = 16, SPAWN_FD_NULL = -2 };
+
+struct spawn {
+	const char *path; /* with '/': that file; else searched in $PATH */
+	char *const *argv;
+	char *const *envp; /* NULL: ours */
+	const char *cwd;   /* NULL: ours */
+	/* fd i of the child is fds[i] of ours, for i < fd_count; -1: closed,
+	 * SPAWN_FD_NULL: /dev/null.  All others are closed if they are
+	 * close-on-exec, as all of ours are. */
+	int fds[SPAWN_FDS_MAX];
+	size_t fd_count;
+	bool set_ids; /* uid, gid, and gid as the only group */
+	uid_t uid;
+	gid_t gid;
+	int exit_cwd;       /* exit code if cwd cannot be entered; 0: 111 */
+	int exit_exec_temp; /* exit code if exec fails for now; 0: 111 */
+	int exit_exec_perm; /* ... for good; 0: as exit_exec_temp */
+};
+
+/*
+ * 0 and the child's pid, or QE_SYS.  Signals in the child: none blocked,
+ * SIGPIPE, SIGXFSZ and handled ones at the default action.  A failing exec
+ * shows as one of the exit codes above.
+ */
+int spawn_program(const struct spawn *s, pid_t *pid);
+
+/* waitpid(2), EINTR retried: 0 or QE_SYS. */
+int spawn_wait(pid_t pid, int *status);
+/* Exit code, or -1 if a signal ended it. */
+int spawn_exit_code(int status);
+
+#endif

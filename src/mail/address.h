@@ -1,0 +1,33 @@
+/*
+ * Mail addresses: the envelope form of qmail (local@domain, split at the last
+ * '@'), the path syntax of SMTP (RFC 5321 section 4.1.2) and quoting.
+ */
+#ifndef MAIL_ADDRESS_H
+#define MAIL_ADDRESS_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+/* What follows the last '@'; empty view if there is none. */
+struct strv address_domain(struct strv address);
+/* What stands before the last '@'; the whole if there is none. */
+struct strv address_local(struct strv address);
+
+/*
+ * Parses the argument of MAIL FROM or RCPT TO behind the colon: a path in
+ * <>, quoted strings and backslashes undone, a source route dropped.  Without
+ * '<' the address ends at the first blank (brackets_found false).  *rest is
+ * what follows: the ESMTP parameters.  0; QE_SYNTAX (no closing bracket or
+ * quote, NUL, CR, LF); QE_LIMIT (out's max reached).
+ */
+int address_parse_path(struct strv argument, struct buf *out,
+    bool *brackets_found, struct strv *rest);
+
+/* Appends the address with its local part quoted where RFC 5321 needs it. */
+void address_add_quoted(struct buf *out, struct strv address);
+
+/* True if it holds NUL, CR or LF: such an address is never accepted. */
+bool address_is_poisoned(struct strv address);
+
+#endif

@@ -1,0 +1,10 @@
+# Programs of this room: objects, external libraries, link and install mode.
+PROGRAMS += qmail-queue qmail-clean
+
+obj.qmail-queue    := queue/qmail-queue.o
+static.qmail-queue := 1
+mode.qmail-queue   := 4711:qmailq
+
+obj.qmail-clean    := queue/qmail-clean.o
+static.qmail-clean := 1
+mode.qmail-clean   := 0711

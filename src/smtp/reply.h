@@ -1,0 +1,42 @@
+/*
+ * Replies: what handlers return, and the client's reader of them
+ * (RFC 5321 section 4.2, RFC 3463).
+ */
+#ifndef SMTP_REPLY_H
+#define SMTP_REPLY_H
+
+#include "base/buf.h"
+#include "base/io.h"
+
+enum {
+	REPLY_TEXT_MAX = 480,
+	REPLY_READ_MAX = 5000,
+	REPLY_LINE_MAX = 4096,
+	REPLY_LINES_MAX = 1000
+};
+
+/* A reply of one line: "250 2.1.0 ok". */
+struct reply {
+	int code;             /* 220 ... 599; 0: none yet */
+	const char *enhanced; /* "2.1.0", or NULL */
+	char text[REPLY_TEXT_MAX];
+	bool close; /* the connection ends after it */
+};
+
+struct reply reply_make(int code, const char *enhanced, const char *text);
+struct reply reply_makef(int code, const char *enhanced, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
+/* Adds "250 2.1.0 ok" CR LF; bytes that would end a line become '?'. */
+void reply_add(struct buf *out, const struct reply *reply);
+/* One line of a multi-line reply: "250-text" unless last. */
+void reply_add_line(struct buf *out, int code, struct strv text, bool last);
+
+/*
+ * Client: reads a whole reply.  text gets all lines, CR removed, NUL as '?',
+ * each ended by LF, cut at REPLY_READ_MAX bytes.  *code is that of the last
+ * line.  0, QE_EOF, QE_TIMEOUT, QE_SYS, QE_SYNTAX (no reply code, or endless).
+ */
+int reply_read(
+    struct source *in, int64_t deadline_ms, int *code, struct buf *text);
+
+#endif

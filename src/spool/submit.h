@@ -1,0 +1,56 @@
+/*
+ * The client side of qmail-queue: $QMAILQUEUE or bin/qmail-queue, message on
+ * its descriptor 0, envelope on 1, its own words on 4 and 6.
+ */
+#ifndef SPOOL_SUBMIT_H
+#define SPOOL_SUBMIT_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { SUBMIT_BUFFER = 8192, SUBMIT_CUSTOM_MAX = 255 };
+
+struct submit {
+	pid_t pid; /* of the child: the "qp" number */
+	int message_fd, envelope_fd, custom_fd;
+	bool failed; /* a write failed; nothing more is sent */
+	size_t used;
+	char buffer[SUBMIT_BUFFER];
+};
+
+/*
+ * Starts the program.  0, or QE_SYS and nothing to clean up (no descriptors,
+ * no process: answer "451 qqt failure").
+ */
+int submit_open(struct submit *s);
+void submit_message(struct submit *s, struct strv bytes);
+/* Ends the message and begins the envelope. */
+void submit_sender(struct submit *s, struct strv sender);
+void submit_recipient(struct submit *s, struct strv recipient);
+
+struct submit_result {
+	bool ok;
+	bool permanent; /* else temporary */
+	/* As in the table of the interface spec 3.2, without the first letter,
+	 * e.g. "qq out of memory (#4.3.0)"; control characters removed. */
+	char text[SUBMIT_CUSTOM_MAX + 1];
+};
+
+/*
+ * Commits: sends the final NUL and waits.  deadline_ms (IO_FOREVER: none)
+ * bounds the wait; when it passes the child is killed and the result is
+ * temporary.  The child that is killed before its commit leaves nothing that
+ * is ever delivered.
+ */
+void submit_close(
+    struct submit *s, int64_t deadline_ms, struct submit_result *out);
+/* Gives up: nothing is queued. */
+void submit_abort(struct submit *s);
+
+/* The text for an exit code of qmail-queue: "Dmail server ..." (spec 3.2). */
+const char *submit_exit_text(int exit_code);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * lock/tcpto: addresses that timed out of late (interface spec 2.6).  Paths
+ * are relative to the home.  A missing file means nothing is skipped.
+ */
+#ifndef SPOOL_TCPTO_H
+#define SPOOL_TCPTO_H
+
+#include "base/net.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { TCPTO_RECORDS = 64, TCPTO_RECORD_BYTES = 16 };
+
+struct tcpto_record {
+	unsigned char ip[4]; /* IPv4 only in this format */
+	unsigned count;      /* 0: free */
+	int64_t when;
+};
+
+bool tcpto_should_skip(const struct ipaddr *ip, int64_t now, pid_t pid);
+void tcpto_note_timeout(const struct ipaddr *ip, int64_t now);
+void tcpto_note_success(const struct ipaddr *ip);
+/* Zeroes all records: 0 or QE_SYS. */
+int tcpto_clear(void);
+/* 0 or QE_SYS, QE_ABSENT. */
+int tcpto_read(struct tcpto_record out[TCPTO_RECORDS]);
+
+#endif
