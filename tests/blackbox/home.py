@@ -1,0 +1,320 @@
+"""A private mail server for one test: home, queue, users, daemons.
+
+Everything lives below a directory of its own, listens on loopback only, and
+runs under one unprivileged uid: that of the caller or, for root, an otherwise
+unused one.  Every process is ended by the pid it was started with.
+"""
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(REPO, os.environ.get("B", "build"))
+SPLIT = 23
+ROOT = os.geteuid() == 0
+TEST_UID = TEST_GID = None
+DEADLINE = 20.0  # seconds any single wait may take
+
+
+def test_ids():
+    """uid and gid that test processes run under: never root's."""
+    if not ROOT:
+        return os.geteuid(), os.getegid()
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+TEST_UID, TEST_GID = test_ids()
+
+
+def ids_arguments():
+    """Keyword arguments for subprocess that give up root."""
+    if not ROOT:
+        return {}
+    return {"user": TEST_UID, "group": TEST_GID, "extra_groups": []}
+
+
+def own(path):
+    """Gives a path to the test uid."""
+    if ROOT:
+        os.lchown(path, TEST_UID, TEST_GID)
+    return path
+
+
+def make_dirs(path, mode=0o755):
+    """mkdir -p with ownership and mode on each new directory."""
+    path = str(path)
+    if os.path.isdir(path):
+        return path
+    make_dirs(os.path.dirname(path))
+    os.mkdir(path)
+    os.chmod(path, mode)
+    return own(path)
+
+
+def write_file(path, text, mode=0o644):
+    """Writes a whole file, owned by the test uid."""
+    data = text if isinstance(text, bytes) else text.encode()
+    with open(path, "wb") as f:
+        f.write(data)
+    os.chmod(path, mode)
+    return own(str(path))
+
+
+def free_port(address="127.0.0.1"):
+    """A TCP port that nobody listens on at this moment."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, what, seconds=DEADLINE):
+    """Polls until condition() is true and returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"timed out after {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def wait_port(port, address="127.0.0.1"):
+    def up():
+        try:
+            socket.create_connection((address, port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    wait_for(up, f"a server on {address}:{port}")
+
+
+def stop(process, sig=signal.SIGTERM, seconds=DEADLINE):
+    """Ends a process by its pid, the hard way after a while."""
+    if process.poll() is None:
+        process.send_signal(sig)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(seconds)
+    return process.returncode
+
+
+def lay_queue(queue, split=SPLIT, todo_split=True):
+    """An empty queue as a new home has it, under one uid."""
+    make_dirs(queue, 0o750)
+    for area, mode, is_split in (
+        ("pid", 0o700, False),
+        ("intd", 0o700, todo_split),
+        ("todo", 0o750, todo_split),
+        ("mess", 0o750, True),
+        ("info", 0o700, True),
+        ("local", 0o700, True),
+        ("remote", 0o700, True),
+        ("bounce", 0o700, False),
+        ("lock", 0o750, False),
+    ):
+        make_dirs(os.path.join(queue, area), mode)
+        for i in range(split if is_split else 0):
+            make_dirs(os.path.join(queue, area, str(i)), mode)
+    write_file(os.path.join(queue, "lock", "sendmutex"), b"", 0o600)
+    write_file(os.path.join(queue, "lock", "tcpto"), bytes(1024), 0o644)
+    trigger = os.path.join(queue, "lock", "trigger")
+    os.mkfifo(trigger)
+    os.chmod(trigger, 0o622)
+    own(trigger)
+
+
+class Home:
+    """One home; start() runs qmail-send and friends, smtpd(), pop3d()."""
+
+    def __init__(self, base, bin_dir, me="a.example", split=SPLIT,
+                 todo_split=True):
+        self.path = str(base)
+        self.me = me
+        self.bin = bin_dir
+        self.processes = []
+        self.send = None
+        self.log_path = os.path.join(self.path, "send.log")
+        make_dirs(self.path)
+        for sub in ("control", "users", "alias", "home"):
+            make_dirs(os.path.join(self.path, sub))
+        os.symlink(bin_dir, os.path.join(self.path, "bin"))
+        lay_queue(os.path.join(self.path, "queue"), split, todo_split)
+        self.control("me", me + "\n")
+        self.control("locals", me + "\n")
+        self.control("rcpthosts", me + "\n")
+        self.assignments = []
+        self.maildir(os.path.join(self.path, "alias", "Maildir"))
+        write_file(os.path.join(self.path, "alias", ".qmail-postmaster"),
+                   "./Maildir/\n")
+
+    # -- files -----------------------------------------------------------
+    def file(self, *parts):
+        return os.path.join(self.path, *parts)
+
+    def control(self, name, text):
+        path = self.file("control", name)
+        make_dirs(os.path.dirname(path))
+        if text is None:
+            if os.path.exists(path):
+                os.unlink(path)
+        else:
+            write_file(path, text)
+
+    def maildir(self, path):
+        for sub in ("", "tmp", "new", "cur"):
+            make_dirs(os.path.join(path, sub), 0o700)
+        return path
+
+    def add_user(self, name, dot_qmail=None):
+        """An account for users/assign with a Maildir; its home directory."""
+        home = make_dirs(self.file("home", name))
+        self.maildir(os.path.join(home, "Maildir"))
+        if dot_qmail is not None:
+            write_file(os.path.join(home, ".qmail"), dot_qmail)
+        self.assignments += [
+            f"={name}:{name}:{TEST_UID}:{TEST_GID}:{home}:::",
+            f"+{name}-:{name}:{TEST_UID}:{TEST_GID}:{home}:-::"]
+        self.write_assignments()
+        return home
+
+    def write_assignments(self):
+        write_file(self.file("users", "assign"),
+                   "\n".join(self.assignments) + "\n.\n")
+        self.run("qmail-newu", check=True)
+
+    def messages(self, directory):
+        """Contents of new/ and cur/ of a Maildir, oldest name first."""
+        found = []
+        for sub in ("new", "cur"):
+            where = os.path.join(directory, sub)
+            for name in sorted(os.listdir(where)):
+                with open(os.path.join(where, name), "rb") as f:
+                    found.append(f.read())
+        return found
+
+    def user_messages(self, name):
+        return self.messages(self.file("home", name, "Maildir"))
+
+    def queue_files(self):
+        """Every message file in the queue, relative to it."""
+        found = []
+        queue = self.file("queue")
+        for top in ("mess", "intd", "todo", "info", "local", "remote",
+                    "bounce", "pid"):
+            for where, _, names in os.walk(os.path.join(queue, top)):
+                found += [os.path.relpath(os.path.join(where, n), queue)
+                          for n in names]
+        return sorted(found)
+
+    def log(self):
+        try:
+            with open(self.log_path, "r", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, text, seconds=DEADLINE):
+        wait_for(lambda: text in self.log(),
+                 f"{text!r} in the log:\n{self.log()}", seconds)
+
+    def wait_empty(self, seconds=DEADLINE):
+        wait_for(lambda: not self.queue_files(),
+                 f"an empty queue, log:\n{self.log()}", seconds)
+
+    # -- processes -------------------------------------------------------
+    def environment(self, **more):
+        env = {k: v for k, v in os.environ.items()
+               if k.startswith(("ASAN_", "UBSAN_", "LSAN_"))}
+        env.update({"QMAILHOME": self.path,
+                    "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin"})
+        env.update(more)
+        return {k: v for k, v in env.items() if v is not None}
+
+    def run(self, program, *args, input=None, env=None, check=False,
+            timeout=DEADLINE, **more):
+        """Runs a program of the suite to its end under the test uid."""
+        data = input.encode() if isinstance(input, str) else input
+        feed = {"stdin": subprocess.DEVNULL} if data is None else {
+            "input": data}
+        done = subprocess.run(
+            [os.path.join(self.bin, program), *map(str, args)],
+            capture_output=True, timeout=timeout, cwd=self.path,
+            env=self.environment(**(env or {})), **feed,
+            **ids_arguments(), **more)
+        if check:
+            assert done.returncode == 0, (program, done)
+        return done
+
+    def spawn(self, argv, **more):
+        """Starts a long-lived process under the test uid."""
+        more.setdefault("env", self.environment())
+        more.setdefault("cwd", self.path)
+        process = subprocess.Popen(argv, **ids_arguments(), **more)
+        self.processes.append(process)
+        return process
+
+    def start(self, default="./Maildir/", env=None):
+        """qmail-start with its log in send.log."""
+        with open(self.log_path, "ab") as log:
+            os.chmod(self.log_path, 0o644)
+            self.send = self.spawn(
+                [os.path.join(self.bin, "qmail-start"), default],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment(**(env or {})))
+        self.wait_log("status: local")
+        return self.send
+
+    def stop_send(self, sig=signal.SIGTERM):
+        code = stop(self.send, sig)
+        self.send = None
+        return code
+
+    def server(self, argv, port=None, env=None, address="127.0.0.1",
+               options=()):
+        """A program under a real tcpserver; returns the port."""
+        port = port or free_port(address)
+        log = open(self.file(f"server-{port}.log"), "ab")
+        own(self.file(f"server-{port}.log"))
+        self.spawn(["tcpserver", "-v", "-H", "-R", "-l", self.me, "-c", "200",
+                    *options, address, str(port), *argv],
+                   stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                   env=self.environment(**(env or {})))
+        log.close()
+        wait_port(port, address)
+        return port
+
+    def smtpd(self, env=None, **more):
+        return self.server([os.path.join(self.bin, "qmail-smtpd")], env=env,
+                           **more)
+
+    def pop3d(self, checker="checkpassword", env=None, **more):
+        return self.server(
+            [os.path.join(self.bin, "qmail-popup"), self.me,
+             os.path.join(self.bin, checker),
+             os.path.join(self.bin, "qmail-pop3d"), "Maildir"],
+            env=env, **more)
+
+    def inject(self, message, *args, env=None):
+        return self.run("qmail-inject", *args, input=message, env=env)
+
+    def stop_all(self):
+        for process in reversed(self.processes):
+            stop(process)
+        self.processes = []
+
+
+def copy_programs(target):
+    """The built programs where every uid can reach them."""
+    shutil.copytree(os.path.join(BUILD, "bin"), target)
+    os.chmod(target, 0o755)
+    return str(target)
