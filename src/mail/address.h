@@ -16,10 +16,12 @@ struct strv address_local(struct strv address);
 
 /*
  * Parses the argument of MAIL FROM or RCPT TO behind the colon: a path in
- * <>, quoted strings and backslashes undone, a source route dropped.  Without
- * '<' the address ends at the first blank (brackets_found false).  *rest is
- * what follows: the ESMTP parameters.  0; QE_SYNTAX (no closing bracket or
- * quote, NUL, CR, LF); QE_LIMIT (out's max reached).
+ * <>, quoted strings and backslashes undone, a source route dropped.  What
+ * stands before the first '<' is ignored.  Without '<' (the value of a
+ * parameter, AUTH=<>, is none) the address ends at the first blank and
+ * *brackets_found is false.  Appends to out; *rest is what follows: the ESMTP
+ * parameters.  0; QE_SYNTAX (no closing bracket or quote; NUL, CR or LF
+ * anywhere); QE_LIMIT (out's max reached).
  */
 int address_parse_path(struct strv argument, struct buf *out,
     bool *brackets_found, struct strv *rest);

@@ -16,7 +16,7 @@
  */
 struct hop_counter {
 	size_t hops;
-	size_t column;  /* of the next byte in its line */
+	size_t column;  /* of the next byte in its line, at most 9 */
 	char start[10]; /* the first bytes of the line, lower case */
 	bool in_body;
 };
