@@ -20,9 +20,9 @@ struct dot_decoder {
 
 void dot_decoder_init(struct dot_decoder *d);
 /*
- * Takes bytes from the wire, appends the message's bytes (LF line ends) to
- * out and returns how many were consumed: fewer than given only when done or
- * at the first flaw.
+ * Takes bytes from the wire, appends the message's bytes (LF line ends, never
+ * more than were taken) to out and returns how many were consumed: fewer than
+ * given only when done or at the first flaw; after either, none.
  */
 size_t dot_decode(struct dot_decoder *d, struct strv wire, struct buf *out);
 
@@ -33,7 +33,8 @@ enum dot_mode {
 
 struct dot_encoder {
 	bool line_start; /* true at first and after every line end emitted */
-	bool pending_cr;
+	bool pending_cr; /* a CR ended the line; an LF now is part of it */
+	bool has_nul;    /* line_start, but for NULs sent already */
 };
 
 void dot_encoder_init(struct dot_encoder *d);
