@@ -9,8 +9,9 @@ struct cdb_reader; /* opaque */
 /* 0, QE_ABSENT (no such file), QE_SYS, QE_CORRUPT, QE_NOMEM. */
 int cdb_reader_open(const char *path, struct cdb_reader **out);
 /*
- * 0 and a view that lives as long as the reader; QE_ABSENT; QE_CORRUPT if the
- * file does not hold together (never a wrong value).
+ * 0 and a view that lives until the next call with this reader; QE_ABSENT;
+ * QE_CORRUPT if the file does not hold together or was changed in place since
+ * it was opened (never a wrong value); QE_SYS, QE_NOMEM.
  */
 int cdb_reader_find(
     struct cdb_reader *reader, struct strv key, struct strv *value);
@@ -20,7 +21,10 @@ void cdb_reader_free(struct cdb_reader **reader);
 
 struct cdb_writer; /* opaque */
 
-/* Creates tmp (mode); nothing shows under the final name before commit. */
+/*
+ * Creates tmp (mode); nothing shows under the final name before commit.  Waits
+ * while another process writes the same tmp.
+ */
 int cdb_writer_open(const char *tmp, unsigned mode, struct cdb_writer **out);
 int cdb_writer_add(struct cdb_writer *writer, struct strv key, struct strv val);
 /* Finishes, fsyncs, renames tmp to final, fsyncs the directory. */

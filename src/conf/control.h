@@ -48,8 +48,10 @@ struct control {
 	const char *file;     /* below control/ */
 	const char *variable; /* environment override, or NULL */
 	enum control_kind kind;
-	/* For CT_INT a number.  "me": the content of control/me; "me!": the
-	 * same and an error without it; NULL: none. */
+	/* For CT_INT a number.  "me": the content of control/me, or this
+	 * control's own name where that is missing; "me!": the same and
+	 * QE_ABSENT without it; "me text": with the text behind it; NULL:
+	 * none. */
 	const char *fallback;
 	int64_t min, max; /* of a CT_INT */
 	unsigned programs;
@@ -65,7 +67,11 @@ struct control_error {
 
 /*
  * 0; QE_ABSENT if there is neither file, override nor default; QE_SYNTAX,
- * QE_LIMIT, QE_SYS, QE_NOMEM with err filled in (err may not be NULL).
+ * QE_LIMIT, QE_SYS, QE_NOMEM; err is filled in for each (and may not be
+ * NULL).  Values are appended to out, which is as it was after a failure.
+ *
+ * control_int: digits, then only blanks or a '#' comment; an empty file means
+ * the default.
  */
 int control_line(enum ctl id, struct buf *out, struct control_error *err);
 int control_int(enum ctl id, int64_t *out, struct control_error *err);

@@ -29,9 +29,12 @@ int users_find_assigned(const char *path, struct strv local,
 
 /*
  * The password database, as qmail-getpw does it: 0; QE_TEMP (trouble in the
- * name service or in stat of a home); QE_ABSENT (not even the alias user).
- * Without root, only the caller's own account is found, and alias is the
- * directory alias/ of the home under the caller's ids.
+ * name service: errno is ETXTBSY; or in stat of a home: errno of that);
+ * QE_ABSENT (not even the alias user); QE_NOMEM.
+ *
+ * Started neither by root nor by one of the suite's own users, only the
+ * caller's account is found, and alias is the directory alias/ of the home
+ * under the caller's ids.
  */
 int users_find_account(struct strv local, struct user_entry *out);
 

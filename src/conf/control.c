@@ -1,0 +1,272 @@
+/*
+ * Control files with one value: a line, a number or a text.
+ *
+ * The value of the environment override comes first, then the file, then the
+ * default of controls.def.  An absent file costs one open(2).  Lists and maps
+ * are in control_set.c.
+ */
+#include "conf/control.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "conf/control_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct control control_table[CTL_COUNT] = {
+#define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
+	[CTL_##id] = { file, env, kind, def, min, max, programs, doc },
+#include "conf/controls.def"
+#undef CONTROL
+};
+
+enum { ME_SUFFIX_AT = 2 }; /* "me", and what follows it in a default */
+
+void
+control_error_set(
+    struct control_error *err, const char *name, unsigned line, const char *why)
+{
+	if (line == 0)
+		snprintf(err->text, sizeof(err->text), "%s: %s", name, why);
+	else
+		snprintf(err->text, sizeof(err->text), "%s line %u: %s", name,
+		    line, why);
+}
+
+void
+control_file_path(enum ctl id, char out[CONTROL_PATH_MAX])
+{
+	snprintf(out, CONTROL_PATH_MAX, "control/%s", control_table[id].file);
+}
+
+int
+control_file_read(enum ctl id, struct buf *out, struct control_error *err)
+{
+	char path[CONTROL_PATH_MAX];
+	size_t before = out->len;
+	int r;
+
+	control_file_path(id, path);
+	r = file_read(path, out);
+	if (r == 0)
+		return control_check_bytes(
+		    strv_skip(buf_view(out), before), path, err);
+	control_error_set(err, path, 0,
+	    r == QE_ABSENT  ? "file does not exist"
+	    : r == QE_LIMIT ? "file too big"
+			    : error_result_text(r));
+	return r;
+}
+
+int
+control_check_bytes(
+    struct strv text, const char *name, struct control_error *err)
+{
+	size_t at = strv_find(text, '\0');
+	unsigned line = 1;
+
+	if (at == STRV_NPOS)
+		return 0;
+	for (size_t i = 0; i < at; i++)
+		line += text.ptr[i] == '\n';
+	control_error_set(err, name, line, "NUL byte");
+	return QE_SYNTAX;
+}
+
+/* Where a value came from, for the sentence about what is wrong with it. */
+struct origin {
+	char name[CONTROL_PATH_MAX];
+	bool is_file;
+};
+
+static int
+fail_value(struct control_error *err, const struct origin *origin,
+    const char *why, int result)
+{
+	control_error_set(err, origin->name, origin->is_file ? 1 : 0, why);
+	return result;
+}
+
+/* Override or file: 0, QE_ABSENT with err telling of the file, or an error. */
+static int
+fetch(enum ctl id, struct buf *out, struct origin *origin,
+    struct control_error *err)
+{
+	const char *variable = control_table[id].variable;
+	const char *value = variable == NULL ? NULL : env_get(variable);
+
+	if (value == NULL) {
+		origin->is_file = true;
+		control_file_path(id, origin->name);
+		return control_file_read(id, out, err);
+	}
+	origin->is_file = false;
+	snprintf(origin->name, sizeof(origin->name), "$%s", variable);
+	buf_add_str(out, value);
+	return out->err == 0 ? 0
+			     : fail_value(err, origin, "too long", out->err);
+}
+
+/* Appends all of v or, on failure, nothing. */
+static int
+append(
+    struct buf *out, struct strv v, const char *name, struct control_error *err)
+{
+	buf_add_view(out, v);
+	if (out->err == 0)
+		return 0;
+	control_error_set(err, name, 0,
+	    out->err == QE_LIMIT ? "too long" : error_result_text(out->err));
+	return out->err;
+}
+
+static int
+first_line(struct strv text, const struct origin *origin, struct buf *out,
+    struct control_error *err)
+{
+	struct strv line = strv_trim_end(strv_cut(&text, '\n', NULL));
+
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		return fail_value(
+		    err, origin, "carriage return at the end", QE_SYNTAX);
+	return append(out, line, origin->name, err);
+}
+
+/* control/me and nothing else; no override, no default. */
+static int
+fetch_me(struct buf *out, struct control_error *err)
+{
+	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	struct origin origin = { .is_file = true };
+	int r;
+
+	control_file_path(CTL_ME, origin.name);
+	r = control_file_read(CTL_ME, &text, err);
+	if (r == 0)
+		r = first_line(buf_view(&text), &origin, out, err);
+	buf_free(&text);
+	return r;
+}
+
+static bool
+wants_me(const char *fallback)
+{
+	return fallback[0] == 'm' && fallback[1] == 'e' &&
+	       (fallback[2] == '\0' || fallback[2] == '!' ||
+		   fallback[2] == ' ');
+}
+
+/* err already tells that the file of id does not exist. */
+static int
+use_fallback(enum ctl id, struct buf *out, struct control_error *err)
+{
+	const char *fallback = control_table[id].fallback;
+	size_t before = out->len;
+	int r;
+
+	if (fallback == NULL)
+		return QE_ABSENT;
+	if (!wants_me(fallback))
+		return append(
+		    out, strv_of(fallback), control_table[id].file, err);
+	r = fetch_me(out, err);
+	if (r == QE_ABSENT && fallback[ME_SUFFIX_AT] == '\0')
+		return append(out, strv_of(control_table[id].file),
+		    control_table[id].file, err);
+	if (r == 0 && fallback[ME_SUFFIX_AT] == ' ')
+		r = append(out, strv_of(fallback + ME_SUFFIX_AT),
+		    control_table[id].file, err);
+	if (r != 0)
+		out->len = before;
+	return r;
+}
+
+int
+control_line(enum ctl id, struct buf *out, struct control_error *err)
+{
+	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	struct origin origin;
+	int r = fetch(id, &text, &origin, err);
+
+	if (r == 0)
+		r = first_line(buf_view(&text), &origin, out, err);
+	else if (r == QE_ABSENT)
+		r = use_fallback(id, out, err);
+	buf_free(&text);
+	return r;
+}
+
+int
+control_text(enum ctl id, struct buf *out, struct control_error *err)
+{
+	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	struct origin origin;
+	int r = fetch(id, &text, &origin, err);
+
+	if (r == 0)
+		r = append(
+		    out, strv_trim_end(buf_view(&text)), origin.name, err);
+	else if (r == QE_ABSENT)
+		r = use_fallback(id, out, err);
+	buf_free(&text);
+	return r;
+}
+
+/* Digits, then nothing but blanks and a comment. */
+static int
+parse_int(struct strv text, const struct control *control,
+    const struct origin *origin, int64_t *out, struct control_error *err)
+{
+	struct strv line = strv_cut(&text, '\n', NULL);
+	char why[96];
+	uint64_t value;
+	int r = strv_to_u64(
+	    strv_trim_blanks(strv_cut(&line, '#', NULL)), INT64_MAX, &value);
+
+	if (r == QE_SYNTAX)
+		return fail_value(err, origin, "not a number", r);
+	if (r == 0 && (int64_t)value >= control->min &&
+	    (int64_t)value <= control->max) {
+		*out = (int64_t)value;
+		return 0;
+	}
+	snprintf(why, sizeof(why), "out of range (%" PRId64 " to %" PRId64 ")",
+	    control->min, control->max);
+	return fail_value(err, origin, why, QE_LIMIT);
+}
+
+int
+control_int(enum ctl id, int64_t *out, struct control_error *err)
+{
+	const struct control *control = &control_table[id];
+	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	struct origin origin;
+	struct strv all;
+	int r = fetch(id, &text, &origin, err);
+
+	if (r != 0 && r != QE_ABSENT) {
+		buf_free(&text);
+		return r;
+	}
+	all = strv_trim_end(buf_view(&text));
+	if (r == QE_ABSENT || all.len == 0)
+		all = strv_of(control->fallback);
+	r = all.len == 0 ? QE_ABSENT
+			 : parse_int(all, control, &origin, out, err);
+	buf_free(&text);
+	return r;
+}
+
+bool
+control_exists(enum ctl id)
+{
+	char path[CONTROL_PATH_MAX];
+
+	control_file_path(id, path);
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
