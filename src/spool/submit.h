@@ -1,6 +1,10 @@
 /*
  * The client side of qmail-queue: $QMAILQUEUE or bin/qmail-queue, message on
  * its descriptor 0, envelope on 1, its own words on 4 and 6.
+ *
+ * The program may be anything: one that reads nothing, says too much or leaves
+ * a child behind that holds its descriptors does not block the caller beyond
+ * the deadline.  Callers ignore SIGPIPE and do not ignore SIGCHLD.
  */
 #ifndef SPOOL_SUBMIT_H
 #define SPOOL_SUBMIT_H
@@ -17,6 +21,11 @@ struct submit {
 	pid_t pid; /* of the child: the "qp" number */
 	int message_fd, envelope_fd, custom_fd;
 	bool failed; /* a write failed; nothing more is sent */
+	/* Bounds every write; IO_FOREVER after submit_open, callers may set it.
+	 * When it passes nothing more is sent, and submit_close says so. */
+	int64_t deadline_ms;
+	size_t custom_len; /* of the child's own words, kept so far */
+	char custom[SUBMIT_CUSTOM_MAX + 1];
 	size_t used;
 	char buffer[SUBMIT_BUFFER];
 };
@@ -27,7 +36,10 @@ struct submit {
  */
 int submit_open(struct submit *s);
 void submit_message(struct submit *s, struct strv bytes);
-/* Ends the message and begins the envelope. */
+/*
+ * Ends the message and begins the envelope.  An address with a NUL makes the
+ * whole submission fail; callers refuse it before (address_is_poisoned).
+ */
 void submit_sender(struct submit *s, struct strv sender);
 void submit_recipient(struct submit *s, struct strv recipient);
 
@@ -47,10 +59,13 @@ struct submit_result {
  */
 void submit_close(
     struct submit *s, int64_t deadline_ms, struct submit_result *out);
-/* Gives up: nothing is queued. */
+/* Gives up: nothing is queued.  The child is gone, or killed, afterwards. */
 void submit_abort(struct submit *s);
 
-/* The text for an exit code of qmail-queue: "Dmail server ..." (spec 3.2). */
+/*
+ * The text for an exit code of qmail-queue: "Dmail server ..." (spec 3.2); -1
+ * stands for a signal, and 0 gives an empty text.
+ */
 const char *submit_exit_text(int exit_code);
 
 #endif

@@ -15,8 +15,9 @@
 void trigger_pull(uint64_t id);
 
 struct trigger {
-	int fd;      /* for poll; non-blocking */
-	int keep_fd; /* our own writing end: no end of file */
+	int fd;            /* for poll; non-blocking */
+	int keep_fd;       /* our own writing end: no end of file */
+	unsigned capacity; /* bytes the FIFO holds; 0: unknown */
 	char partial[32];
 	unsigned partial_len;
 };

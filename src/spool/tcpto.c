@@ -1,0 +1,231 @@
+/*
+ * queue/lock/tcpto: addresses that timed out of late (interface spec 2.6).
+ *
+ * A hint that several qmail-remote share: every failure means "not recorded".
+ * Readers take no lock, for a torn record only costs or saves one attempt;
+ * writers look again under the lock.
+ */
+#include "spool/tcpto.h"
+#include "base/error.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum {
+	TCPTO_BYTES = TCPTO_RECORDS * TCPTO_RECORD_BYTES,
+	TCPTO_COUNT_MAX = 10,
+	TCPTO_COUNT_BAD = 2,   /* timeouts before an address is skipped */
+	TCPTO_YOUNG = 120,     /* seconds in which one timeout counts once */
+	TCPTO_WEIGHT = 1024,   /* seconds one count keeps a record alive */
+	TCPTO_SKIP_UNITS = 60, /* of 64 seconds, plus up to 31 more */
+	TCPTO_SKIP_UNIT = 64
+};
+
+static const char tcpto_path[] = "queue/lock/tcpto";
+
+static struct tcpto_record
+record_decode(const unsigned char *bytes)
+{
+	struct tcpto_record r = { .count = bytes[4] };
+
+	memcpy(r.ip, bytes, sizeof(r.ip));
+	r.when =
+	    (int64_t)((uint32_t)bytes[8] | (uint32_t)bytes[9] << 8 |
+		      (uint32_t)bytes[10] << 16 | (uint32_t)bytes[11] << 24);
+	return r;
+}
+
+static void
+record_encode(const struct tcpto_record *r, unsigned char *bytes)
+{
+	uint32_t when = (uint32_t)r->when;
+
+	memset(bytes, 0, TCPTO_RECORD_BYTES);
+	memcpy(bytes, r->ip, sizeof(r->ip));
+	bytes[4] = (unsigned char)r->count;
+	for (unsigned i = 0; i < 4; i++)
+		bytes[8 + i] = (unsigned char)(when >> (8 * i) & 0xff);
+}
+
+/* A short file has free records at its end. */
+static int
+records_read(int fd, struct tcpto_record out[TCPTO_RECORDS])
+{
+	unsigned char bytes[TCPTO_BYTES] = { 0 };
+
+	if (pread(fd, bytes, sizeof(bytes), 0) < 0)
+		return QE_SYS;
+	for (size_t i = 0; i < TCPTO_RECORDS; i++)
+		out[i] = record_decode(bytes + i * TCPTO_RECORD_BYTES);
+	return 0;
+}
+
+int
+tcpto_read(struct tcpto_record out[TCPTO_RECORDS])
+{
+	int fd = open(tcpto_path, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	r = records_read(fd, out);
+	io_close(&fd);
+	return r;
+}
+
+/* The record in use for ip, or NULL. */
+static struct tcpto_record *
+record_find(struct tcpto_record records[TCPTO_RECORDS], const struct ipaddr *ip)
+{
+	for (size_t i = 0; i < TCPTO_RECORDS; i++)
+		if (records[i].count > 0 && memcmp(records[i].ip, ip->bytes,
+						sizeof(records[i].ip)) == 0)
+			return &records[i];
+	return NULL;
+}
+
+/* Times are 32 bits wide; one in the future counts as very old. */
+static uint32_t
+record_age(const struct tcpto_record *r, int64_t now)
+{
+	return (uint32_t)now - (uint32_t)r->when;
+}
+
+bool
+tcpto_should_skip(const struct ipaddr *ip, int64_t now, pid_t pid)
+{
+	struct tcpto_record records[TCPTO_RECORDS];
+	const struct tcpto_record *r;
+	uint32_t spread = (uint32_t)pid & 31;
+
+	if (ip->family != AF_INET || tcpto_read(records) != 0)
+		return false;
+	r = record_find(records, ip);
+	return r != NULL && r->count >= TCPTO_COUNT_BAD &&
+	       record_age(r, now) <
+		   (TCPTO_SKIP_UNITS + spread) * TCPTO_SKIP_UNIT;
+}
+
+static void
+record_write(int fd, const struct tcpto_record *r, size_t slot)
+{
+	unsigned char bytes[TCPTO_RECORD_BYTES];
+	off_t where = (off_t)(slot * TCPTO_RECORD_BYTES);
+
+	record_encode(r, bytes);
+	if (pwrite(fd, bytes, sizeof(bytes), where) < 0)
+		errno = 0; /* one hint less */
+}
+
+/* Opens for change and waits for the lock: a descriptor or -1. */
+static int
+open_locked(void)
+{
+	int fd = open(tcpto_path, O_RDWR | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -1;
+	do
+		r = flock(fd, LOCK_EX);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		io_close(&fd);
+	return fd;
+}
+
+/* A free slot, or the one that is least worth keeping. */
+static size_t
+slot_for_new(const struct tcpto_record records[TCPTO_RECORDS])
+{
+	size_t best = 0;
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < TCPTO_RECORDS; i++) {
+		int64_t worth =
+		    records[i].when + (int64_t)TCPTO_WEIGHT * records[i].count;
+
+		if (records[i].count == 0)
+			return i;
+		if (worth < least) {
+			least = worth;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void
+note_timeout_locked(int fd, const struct ipaddr *ip, int64_t now)
+{
+	struct tcpto_record records[TCPTO_RECORDS];
+	struct tcpto_record *r;
+
+	if (records_read(fd, records) != 0)
+		return;
+	r = record_find(records, ip);
+	if (r != NULL && record_age(r, now) < TCPTO_YOUNG)
+		return;
+	if (r == NULL) {
+		r = &records[slot_for_new(records)];
+		memcpy(r->ip, ip->bytes, sizeof(r->ip));
+		r->count = 0;
+	}
+	if (r->count < TCPTO_COUNT_MAX)
+		r->count++;
+	r->when = now;
+	record_write(fd, r, (size_t)(r - records));
+}
+
+void
+tcpto_note_timeout(const struct ipaddr *ip, int64_t now)
+{
+	int fd;
+
+	if (ip->family != AF_INET)
+		return;
+	fd = open_locked();
+	if (fd < 0)
+		return;
+	note_timeout_locked(fd, ip, now);
+	io_close(&fd);
+}
+
+void
+tcpto_note_success(const struct ipaddr *ip)
+{
+	struct tcpto_record records[TCPTO_RECORDS];
+	struct tcpto_record *r;
+	int fd;
+
+	if (ip->family != AF_INET || tcpto_read(records) != 0 ||
+	    record_find(records, ip) == NULL)
+		return;
+	fd = open_locked();
+	if (fd < 0)
+		return;
+	r = records_read(fd, records) == 0 ? record_find(records, ip) : NULL;
+	if (r != NULL) {
+		r->count = 0;
+		record_write(fd, r, (size_t)(r - records));
+	}
+	io_close(&fd);
+}
+
+int
+tcpto_clear(void)
+{
+	static const char zero[TCPTO_BYTES];
+	int fd = open(tcpto_path, O_WRONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return QE_SYS;
+	r = io_write_all(fd, zero, sizeof(zero));
+	io_close(&fd);
+	return r;
+}
