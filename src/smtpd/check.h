@@ -1,0 +1,90 @@
+/*
+ * What a check is: one file in checks/ that looks at the session and returns
+ * a verdict.  It never writes to the client and never changes the session;
+ * what it has to remember goes into the notes.
+ */
+#ifndef SMTPD_CHECK_H
+#define SMTPD_CHECK_H
+
+#include "conf/control.h"
+#include "conf/hosts.h"
+#include "smtp/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct session;
+
+/*
+ * In the order of a conversation.  RELAY decides who may send where, and is
+ * apart from the checks of RCPT so that no whitelist opens the relay.
+ */
+enum stage {
+	STAGE_CONNECT,
+	STAGE_HELO,
+	STAGE_MAIL,
+	STAGE_RELAY,
+	STAGE_RCPT,
+	STAGE_DATA,
+	STAGE_CONTENT,
+	STAGE_COUNT
+};
+
+enum verdict_kind {
+	VERDICT_PASS,   /* no opinion: the next check is asked */
+	VERDICT_TARPIT, /* the same, but the answer is delayed */
+	VERDICT_ACCEPT, /* ends the stage */
+	VERDICT_REJECT  /* ends the stage; the reply says why */
+};
+
+/* What calls for a delay of the answer. */
+enum tarpit_cause {
+	TARPIT_NONE,
+	TARPIT_REJECTION, /* a check said no: if tarpitdelay was set by hand */
+	TARPIT_LIMIT      /* a limit was passed */
+};
+
+struct verdict {
+	enum verdict_kind kind;
+	enum tarpit_cause tarpit;
+	struct reply reply;
+};
+
+enum check_mode { CHECK_OFF, CHECK_WATCH, CHECK_ON };
+
+enum check_skip {
+	SKIP_TRUSTED = 1,    /* not for sessions that may relay */
+	SKIP_POSTMASTER = 2, /* not for mail to postmaster */
+	SKIP_GOOD_SENDER = 4 /* not where goodmailfrom has hit */
+};
+
+enum { CHECKS_MAX = 32 };
+
+/* What checks leave for later ones and for themselves. */
+struct notes {
+	struct rcpthosts *rcpthosts; /* opened at the first recipient */
+	bool good_sender;            /* of this transaction */
+	/* A rejection that the client hears at a later stage. */
+	bool held;
+	enum stage held_from, held_until;
+	struct verdict held_verdict;
+	enum check_mode modes[CHECKS_MAX]; /* by place in the list */
+};
+
+struct check {
+	const char *name;         /* log tag, title, name of its test */
+	enum stage stage, report; /* when it runs; when the client hears it */
+	unsigned skip;            /* enum check_skip bits */
+	const enum ctl *controls; /* all it may read; ends with CTL_COUNT */
+	struct verdict (*run)(const struct session *, struct notes *);
+};
+
+extern const struct check *const checks_list[];
+extern const size_t checks_count;
+
+void notes_init(struct notes *notes);
+/* Forgets what belongs to a transaction. */
+void notes_reset(struct notes *notes);
+void notes_free(struct notes *notes);
+
+#endif

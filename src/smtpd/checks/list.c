@@ -1,0 +1,17 @@
+/*
+ * All checks, in the order in which those of one stage are asked.  A new
+ * check is a file beside this one, a declaration and a line here.
+ */
+#include "smtpd/checks/list.h"
+
+const struct check *const checks_list[] = {
+	&check_relayclient,
+	&check_bare_recipient,
+	&check_rcpthosts,
+	&check_maxrcpt,
+};
+
+const size_t checks_count = sizeof(checks_list) / sizeof(*checks_list);
+
+_Static_assert(sizeof(checks_list) / sizeof(*checks_list) <= CHECKS_MAX,
+    "struct notes has a mode for each check");

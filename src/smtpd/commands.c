@@ -1,0 +1,115 @@
+/*
+ * Commands as a table of facts, and the one place that answers them: form,
+ * order and the limits on clients that talk and send no mail.
+ */
+#include "smtpd/commands.h"
+#include "smtp/line.h"
+#include "smtp/verb.h"
+#include "smtpd/log.h"
+#include "smtpd/tarpit.h"
+
+struct command {
+	struct strv verb;
+	bool in_transaction;  /* only between MAIL and the end of DATA */
+	bool is_idle;         /* brings no message any further */
+	const char *argument; /* said with 501 if there is none */
+	command_handler run;
+};
+
+/* verb, in_transaction, is_idle, argument, run */
+static const struct command commands[] = {
+	{{ "HELO", 4 },  false, true,  "syntax error, I need your hostname",
+         command_helo								    },
+	{ { "EHLO", 4 }, false, true,  "syntax error, I need your hostname",
+         command_ehlo								    },
+	{ { "MAIL", 4 }, false, false, NULL,                                 command_mail},
+	{ { "RCPT", 4 }, true,  false, NULL,                                 command_rcpt},
+	{ { "DATA", 4 }, true,  false, NULL,                                 command_data},
+	{ { "RSET", 4 }, false, true,  NULL,                                 command_rset},
+	{ { "NOOP", 4 }, false, true,  NULL,                                 command_noop},
+	{ { "VRFY", 4 }, false, true,  NULL,                                 command_vrfy},
+	{ { "HELP", 4 }, false, true,  NULL,                                 command_help},
+	{ { "QUIT", 4 }, false, false, NULL,                                 command_quit},
+};
+
+static const struct command *
+command_find(struct strv verb)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (strv_eq_nocase(commands[i].verb, verb))
+			return &commands[i];
+	return NULL;
+}
+
+static struct reply
+goodbye(const char *text)
+{
+	struct reply reply = reply_make(421, "4.7.0", text);
+
+	reply.close = true;
+	return reply;
+}
+
+static struct reply
+command_dispatch(struct session *s)
+{
+	struct verb_line line = verb_split(buf_view(&s->line));
+	const struct command *command = command_find(line.verb);
+
+	if (command == NULL)
+		return reply_make(502, "5.5.1", "unimplemented");
+	if (command->is_idle && ++s->idle > SESSION_IDLE_MAX)
+		return goodbye("too many commands and no mail, goodbye");
+	if (command->in_transaction && !s->tx.open)
+		return reply_make(503, "5.5.1", "MAIL first");
+	if (command->argument != NULL && line.argument.len == 0)
+		return reply_make(501, "5.5.4", command->argument);
+	return command->run(s, line.argument);
+}
+
+/* Refused for its form or its order, not for what it asked. */
+static bool
+is_junk(const struct reply *reply)
+{
+	return reply->code >= 500 && reply->code <= 504;
+}
+
+void
+command_run(struct session *s, unsigned flaws)
+{
+	struct reply reply;
+
+	if ((flaws & ~(unsigned)LINE_TOO_LONG) != 0) {
+		reply = refuse_flaws(flaws);
+	} else if (flaws != 0) {
+		tarpit_delay(s, TARPIT_LIMIT);
+		reply = reply_make(500, "5.5.2", "line too long");
+	} else {
+		reply = command_dispatch(s);
+	}
+	if (is_junk(&reply) && ++s->junk > SESSION_JUNK_MAX)
+		reply = goodbye("too many bad commands, goodbye");
+	session_say(s, &reply);
+}
+
+void
+command_reset_transaction(struct session *s)
+{
+	transaction_reset(&s->tx);
+	notes_reset(&s->notes);
+}
+
+struct reply
+refuse_flaws(unsigned flaws)
+{
+	struct reply reply;
+
+	if ((flaws & (LINE_HAS_NUL | LINE_BARE_CR)) != 0)
+		reply = reply_make(
+		    550, "5.6.0", "NUL and bare CR are not allowed, goodbye");
+	else
+		reply = reply_make(
+		    451, "4.6.0", "See https://cr.yp.to/docs/smtplf.html.");
+	reply.close = true;
+	return reply;
+}

@@ -1,0 +1,211 @@
+/*
+ * DATA (RFC 5321 section 4.1.1.4): the message goes to qmail-queue while it
+ * arrives and is never held here.  Nothing is queued before the last byte of
+ * the envelope is written, and that happens for a client that is still there.
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "mail/header.h"
+#include "mail/received.h"
+#include "smtp/dot.h"
+#include "smtpd/answer.h"
+#include "smtpd/commands.h"
+#include "smtpd/log.h"
+#include "smtpd/pipeline.h"
+#include "smtpd/tarpit.h"
+
+struct delivery {
+	struct submit submit;
+	bool submitting; /* qmail-queue is running and still wanted */
+	bool too_large, looping;
+	int64_t size; /* of the message, decoded */
+	struct dot_decoder decoder;
+	struct hop_counter hops;
+	struct buf chunk;
+};
+
+static void
+delivery_abort(struct delivery *d)
+{
+	if (d->submitting)
+		submit_abort(&d->submit);
+	d->submitting = false;
+}
+
+static void
+delivery_add_received(struct session *s, struct delivery *d)
+{
+	const struct peer *peer = &s->peer;
+	const struct received received = {
+		.remote_host = peer->remote_host,
+		.remote_ip = peer->remote_ip,
+		.remote_info = peer->remote_info,
+		.local_host = peer->local_host.len > 0 ? peer->local_host
+						       : peer->local_ip,
+		.helo = buf_view(&s->helo),
+		.protocol = session_protocol(s),
+		.tls = STRV_EMPTY,
+		.time = clock_wall(),
+	};
+
+	buf_reset(&s->scratch);
+	received_add(&s->scratch, &received);
+	submit_message(&d->submit, buf_view(&s->scratch));
+}
+
+/* Counts a piece of the message and passes it on. */
+static void
+delivery_feed(struct session *s, struct delivery *d, struct strv bytes)
+{
+	int64_t max = s->settings.size_max;
+
+	d->size += (int64_t)bytes.len;
+	if (max > 0 && d->size > max)
+		d->too_large = true;
+	hop_counter_feed(&d->hops, bytes);
+	if (d->hops.hops > (size_t)s->settings.hops_max)
+		d->looping = true;
+	/* What will be refused need not fill the disk first. */
+	if (d->too_large || d->looping)
+		delivery_abort(d);
+	if (d->submitting)
+		submit_message(&d->submit, bytes);
+}
+
+/* Up to the final dot: 0; or QE_SYNTAX (flaws), QE_EOF, QE_TIMEOUT ... */
+static int
+delivery_receive(struct session *s, struct delivery *d)
+{
+	size_t due = 0; /* bytes still to come before the deadline */
+	int64_t deadline = 0;
+
+	while (!d->decoder.done && d->decoder.flaws == 0) {
+		size_t used;
+		int r;
+
+		if (due == 0) {
+			due = SESSION_BLOCK;
+			deadline = session_deadline(s, s->settings.timeout);
+			d->submit.deadline_ms = deadline;
+		}
+		if (source_peek(&s->in).len == 0)
+			session_flush(s);
+		r = source_fill(&s->in, deadline);
+		if (r != 0)
+			return r;
+		buf_reset(&d->chunk);
+		used = dot_decode(&d->decoder, source_peek(&s->in), &d->chunk);
+		if (d->chunk.err != 0)
+			return d->chunk.err;
+		source_take(&s->in, used);
+		due -= used < due ? used : due;
+		delivery_feed(s, d, buf_view(&d->chunk));
+	}
+	return d->decoder.flaws != 0 ? QE_SYNTAX : 0;
+}
+
+static void
+delivery_add_envelope(struct session *s, struct delivery *d)
+{
+	struct strv rest = buf_view(&s->tx.recipients);
+	struct strv recipient;
+
+	submit_sender(&d->submit, buf_view(&s->tx.sender));
+	while (transaction_next_recipient(&rest, &recipient))
+		submit_recipient(&d->submit, recipient);
+}
+
+/* Commits, and tells how that went. */
+static struct reply
+delivery_commit(struct session *s, struct delivery *d)
+{
+	int64_t deadline = session_deadline(s, s->settings.dot_timeout);
+	struct submit_result result = { .ok = false };
+
+	d->submit.deadline_ms = deadline;
+	delivery_add_envelope(s, d);
+	if (session_is_abandoned(s)) {
+		/* It will send the message again: once is enough. */
+		delivery_abort(d);
+		s->state = SESSION_GONE;
+		return (struct reply){ .code = 0 };
+	}
+	submit_close(&d->submit, deadline, &result);
+	d->submitting = false;
+	if (!result.ok)
+		return answer_of_queue(&result);
+	s->idle = 0;
+	return reply_makef(250, "2.6.0", "ok %lld qp %ld",
+	    (long long)clock_wall(), (long)d->submit.pid);
+}
+
+/* After the final dot: what is refused whatever qmail-queue would say. */
+static struct reply
+delivery_answer(struct session *s, struct delivery *d)
+{
+	int64_t max = s->settings.size_max;
+	struct verdict v;
+
+	if (s->settings.log.in)
+		log_event(s, "C: [...]  bytestooverflow=%lld",
+		    (long long)(d->size < max ? max - d->size : 0));
+	if (d->looping)
+		return reply_make(
+		    554, "5.4.6", "too many hops, this message is looping");
+	if (d->too_large)
+		return reply_make(552, "5.3.4",
+		    "sorry, that message size exceeds my databytes limit");
+	v = pipeline_run(s, STAGE_CONTENT);
+	tarpit_delay(s, v.tarpit);
+	if (v.kind == VERDICT_REJECT)
+		return v.reply;
+	if (s->state != SESSION_OPEN)
+		return (struct reply){ .code = 0 };
+	return delivery_commit(s, d);
+}
+
+static struct reply
+delivery_run(struct session *s, struct delivery *d)
+{
+	const struct reply go_ahead = reply_make(354, NULL, "go ahead");
+	int r;
+
+	delivery_add_received(s, d);
+	session_say(s, &go_ahead);
+	r = delivery_receive(s, d);
+	if (r == QE_SYNTAX)
+		return refuse_flaws(d->decoder.flaws);
+	if (r != 0)
+		return session_lost(s, r);
+	return delivery_answer(s, d);
+}
+
+struct reply
+command_data(struct session *s, struct strv argument)
+{
+	struct delivery d = { .chunk = BUF_LIMIT(2 * SESSION_IN) };
+	struct reply reply;
+	struct verdict v;
+
+	(void)argument;
+	if (s->tx.recipient_count == 0) {
+		reply = reply_make(
+		    221, "2.0.0", "error: I can break rules, too. goodbye!");
+		reply.close = true;
+		return reply;
+	}
+	v = pipeline_run(s, STAGE_DATA);
+	tarpit_delay(s, v.tarpit);
+	if (v.kind == VERDICT_REJECT)
+		return v.reply;
+	if (submit_open(&d.submit) != 0)
+		return reply_make(451, "4.3.0", "qqt failure");
+	d.submitting = true;
+	dot_decoder_init(&d.decoder);
+	hop_counter_init(&d.hops);
+	reply = delivery_run(s, &d);
+	delivery_abort(&d);
+	buf_free(&d.chunk);
+	command_reset_transaction(s);
+	return reply;
+}

@@ -1,0 +1,79 @@
+/*
+ * HELO and EHLO (RFC 5321 section 4.1.1.1), and the table of extensions that
+ * EHLO shows.  Later ones go before 8BITMIME: STARTTLS may never be the last
+ * line, because clients look for "-STARTTLS".
+ */
+#include "smtpd/commands.h"
+#include "smtpd/pipeline.h"
+#include "smtpd/tarpit.h"
+
+struct extension {
+	const char *keyword;
+	/* Appends what follows the keyword; false: not offered now.  NULL:
+	 * always offered, nothing follows. */
+	bool (*describe)(const struct session *, struct buf *line);
+};
+
+static bool
+describe_size(const struct session *s, struct buf *line)
+{
+	if (s->settings.size_max > 0)
+		buf_addf(line, " %lld", (long long)s->settings.size_max);
+	return true;
+}
+
+static const struct extension extensions[] = {
+	{"ENHANCEDSTATUSCODES", NULL         },
+	{ "PIPELINING",         NULL         },
+	{ "SIZE",               describe_size},
+	{ "8BITMIME",           NULL         },
+};
+
+/* Both begin the session anew; the name is kept for Received and checks. */
+static struct reply
+begin(struct session *s, struct strv name, bool extended)
+{
+	struct verdict v;
+
+	command_reset_transaction(s);
+	buf_reset(&s->helo);
+	buf_add_view(&s->helo, strv_head(name, s->helo.max));
+	s->extended = extended;
+	v = pipeline_run(s, STAGE_HELO);
+	tarpit_delay(s, v.tarpit);
+	return v.reply;
+}
+
+struct reply
+command_helo(struct session *s, struct strv argument)
+{
+	struct reply refusal = begin(s, argument, false);
+
+	if (refusal.code != 0)
+		return refusal;
+	return reply_makef(
+	    250, NULL, STRV_FMT, STRV_ARG(s->settings.last_line));
+}
+
+struct reply
+command_ehlo(struct session *s, struct strv argument)
+{
+	size_t count = sizeof(extensions) / sizeof(*extensions);
+	struct reply refusal = begin(s, argument, true);
+	struct buf line = BUF_INIT;
+
+	if (refusal.code != 0)
+		return refusal;
+	session_say_line(s, 250, s->settings.last_line, false);
+	for (size_t i = 0; i < count; i++) {
+		const struct extension *e = &extensions[i];
+
+		buf_reset(&line);
+		buf_add_str(&line, e->keyword);
+		if (e->describe == NULL || e->describe(s, &line))
+			session_say_line(
+			    s, 250, buf_view(&line), i == count - 1);
+	}
+	buf_free(&line);
+	return (struct reply){ .code = 0 };
+}

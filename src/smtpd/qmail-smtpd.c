@@ -1,0 +1,81 @@
+/*
+ * qmail-smtpd: receives mail by SMTP on descriptors 0 and 1 (RFC 5321).
+ *
+ * Runs as qmaild or whoever starts it.  Reads control/ and the environment,
+ * writes to the client, to its log and to qmail-queue; writes no file.
+ */
+#include "base/error.h"
+#include "base/program.h"
+#include "smtpd/commands.h"
+#include "smtpd/log.h"
+#include "smtpd/pipeline.h"
+#include "smtpd/tarpit.h"
+
+#include <unistd.h>
+
+static const struct program program = {
+	.name = "qmail-smtpd",
+	.flags = PROGRAM_HOME | PROGRAM_FD0 | PROGRAM_FD1,
+	.umask = 077,
+};
+
+/* Settings first; nothing is said to a client before they are all read. */
+static bool
+begin(struct session *s)
+{
+	struct control_error err = { .text = "unable to read controls" };
+	struct reply refusal;
+	struct verdict v;
+
+	session_init(s, STDIN_FILENO, STDOUT_FILENO);
+	if (settings_load(&s->settings, &err) != 0) {
+		log_trouble(s, err.text);
+		refusal = reply_make(421, "4.3.0", "unable to read controls");
+		refusal.close = true;
+		session_say(s, &refusal);
+		return false;
+	}
+	session_apply_settings(s);
+	v = pipeline_run(s, STAGE_CONNECT);
+	tarpit_delay(s, v.tarpit);
+	if (v.kind == VERDICT_REJECT) {
+		v.reply.close = true;
+		session_say(s, &v.reply);
+		return false;
+	}
+	session_greet(s);
+	return true;
+}
+
+static void
+converse(struct session *s)
+{
+	while (s->state == SESSION_OPEN) {
+		unsigned flaws = 0;
+		int r = session_read_command(s, &flaws);
+
+		if (r != 0) {
+			struct reply last = session_lost(s, r);
+
+			session_say(s, &last);
+			return;
+		}
+		log_client(s, buf_view(&s->line));
+		command_run(s, flaws);
+	}
+}
+
+int
+main(void)
+{
+	struct session s = { .state = SESSION_OPEN };
+	bool in_order;
+
+	program_begin(&program);
+	if (begin(&s))
+		converse(&s);
+	session_finish(&s);
+	in_order = s.state == SESSION_QUIT;
+	session_free(&s);
+	return in_order ? 0 : 1;
+}

@@ -1,0 +1,223 @@
+/*
+ * The connection: who the peer is, reading commands and saying replies.
+ *
+ * Replies are collected and leave in one write, just before the first read
+ * that could block (RFC 2920 section 3.2), or when there is no room left.
+ */
+#include "smtpd/session.h"
+#include "base/clock.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "smtp/line.h"
+#include "smtpd/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { HELO_MAX = 1024 }; /* bytes of the name kept */
+
+static struct strv
+environment(const char *name)
+{
+	return strv_of(env_get(name));
+}
+
+void
+session_init(struct session *s, int in_fd, int out_fd)
+{
+	const char *relay = env_get("RELAYCLIENT");
+
+	s->state = SESSION_OPEN;
+	s->peer = (struct peer){
+		.remote_ip = environment("TCPREMOTEIP"),
+		.remote_host = environment("TCPREMOTEHOST"),
+		.remote_info = environment("TCPREMOTEINFO"),
+		.local_ip = environment("TCPLOCALIP"),
+		.local_host = environment("TCPLOCALHOST"),
+	};
+	s->relay = relay != NULL;
+	/* Operators set it to one blank to say "yes, and append nothing". */
+	s->relay_suffix = strv_of(relay);
+	if (strv_trim_blanks(s->relay_suffix).len == 0)
+		s->relay_suffix = STRV_EMPTY;
+	s->helo = (struct buf)BUF_LIMIT(HELO_MAX);
+	s->settings.log.fd = STDERR_FILENO;
+	transaction_init(&s->tx);
+	notes_init(&s->notes);
+	source_init(&s->in, in_fd, s->in_data, sizeof(s->in_data));
+	sink_init(&s->out, out_fd, s->out_data, sizeof(s->out_data));
+	s->deadline_ms = clock_deadline(SESSION_SECONDS_MAX);
+}
+
+/*
+ * A client that reads nothing must not hold us in a write.  A socket gets a
+ * time limit of its own; on a pipe the writer is told not to wait.
+ */
+static void
+limit_writes(int fd, int64_t seconds)
+{
+	struct timeval limit = { .tv_sec = (time_t)seconds };
+	struct stat st;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	    io_set_nonblocking(fd, true) != 0)
+		return;
+}
+
+void
+session_apply_settings(struct session *s)
+{
+	s->line.max = (size_t)s->settings.command_max;
+	s->out.timeout_ms = s->settings.timeout * 1000;
+	limit_writes(s->out.fd, s->settings.timeout);
+}
+
+void
+session_free(struct session *s)
+{
+	transaction_free(&s->tx);
+	notes_free(&s->notes);
+	settings_free(&s->settings);
+	buf_free(&s->helo);
+	buf_free(&s->line);
+	buf_free(&s->scratch);
+}
+
+int64_t
+session_deadline(const struct session *s, int64_t seconds)
+{
+	int64_t deadline = clock_deadline(seconds);
+
+	return deadline < s->deadline_ms ? deadline : s->deadline_ms;
+}
+
+int
+session_read_command(struct session *s, unsigned *flaws)
+{
+	if (strv_find(source_peek(&s->in), '\n') == STRV_NPOS)
+		session_flush(s);
+	if (s->state != SESSION_OPEN)
+		return QE_EOF;
+	return line_read(
+	    &s->in, session_deadline(s, s->settings.timeout), &s->line, flaws);
+}
+
+void
+session_flush(struct session *s)
+{
+	if (sink_flush(&s->out) != 0)
+		s->state = SESSION_GONE;
+}
+
+/* Sends what stands in scratch, and logs it. */
+static void
+say_scratch(struct session *s)
+{
+	log_server(s, buf_view(&s->scratch));
+	if (sink_put_view(&s->out, buf_view(&s->scratch)) != 0)
+		s->state = SESSION_GONE;
+}
+
+void
+session_say(struct session *s, const struct reply *reply)
+{
+	if (reply->code == 0 || s->state == SESSION_GONE)
+		return;
+	buf_reset(&s->scratch);
+	reply_add(&s->scratch, reply);
+	say_scratch(s);
+	if (reply->close && s->state == SESSION_OPEN)
+		s->state = SESSION_CLOSED;
+}
+
+void
+session_say_line(struct session *s, int code, struct strv text, bool last)
+{
+	if (s->state == SESSION_GONE)
+		return;
+	buf_reset(&s->scratch);
+	reply_add_line(&s->scratch, code, text, last);
+	say_scratch(s);
+}
+
+void
+session_greet(struct session *s)
+{
+	struct strv rest = buf_view(&s->settings.greeting);
+	bool more = true;
+
+	while (more) {
+		struct strv line = strv_cut(&rest, '\n', &more);
+
+		session_say_line(s, 220, strv_trim_end(line), !more);
+	}
+}
+
+struct reply
+session_lost(struct session *s, int result)
+{
+	struct reply last = { .code = 0 };
+
+	if (result == QE_TIMEOUT)
+		last = reply_make(451, "4.4.2", "timeout");
+	else if (result == QE_NOMEM || result == QE_LIMIT)
+		last = reply_make(421, "4.3.0", "out of memory");
+	last.close = true;
+	if (last.code == 0) {
+		s->state = SESSION_GONE;
+		if (s->settings.log.in || s->settings.log.out)
+			log_event(s, "ERROR: eof from client - SPAMMER?");
+	}
+	return last;
+}
+
+void
+session_finish(struct session *s)
+{
+	int64_t deadline = clock_mono_ms() + SESSION_LINGER_MS;
+	size_t taken = 0;
+
+	if (s->state == SESSION_GONE || sink_flush(&s->out) != 0 ||
+	    s->state != SESSION_CLOSED)
+		return;
+	/* Unread input would turn our close into a reset, which may overtake
+	 * the reply: read on until the client has seen the end. */
+	if (shutdown(s->out.fd, SHUT_WR) != 0)
+		return;
+	while (taken < SESSION_LINGER_BYTES) {
+		taken += source_peek(&s->in).len;
+		source_discard(&s->in);
+		if (source_fill(&s->in, deadline) != 0)
+			return;
+	}
+}
+
+bool
+session_is_abandoned(const struct session *s)
+{
+	struct pollfd p = { .fd = s->in.fd, .events = POLLIN };
+	char byte;
+	ssize_t got;
+
+	if (source_peek(&s->in).len > 0)
+		return false;
+	got = recv(s->in.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (got >= 0)
+		return got == 0;
+	if (errno != ENOTSOCK)
+		return errno != EAGAIN && errno != EWOULDBLOCK &&
+		       errno != EINTR;
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) == 0;
+}
+
+struct strv
+session_protocol(const struct session *s)
+{
+	return s->extended ? STRV("ESMTP") : STRV("SMTP");
+}

@@ -1,0 +1,39 @@
+/*
+ * One message on its way in: sender and recipients, from MAIL to the reply to
+ * its data.  Recipients are kept in their wire form, one block of bytes.
+ */
+#ifndef SMTPD_TRANSACTION_H
+#define SMTPD_TRANSACTION_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	RECIPIENTS_MAX = 100000,        /* whatever control/maxrcpt says */
+	RECIPIENTS_BYTES_MAX = 2 << 20, /* of all their addresses */
+	ADDRESS_BYTES_MAX = 1002        /* qmail-queue takes no longer one */
+};
+
+struct transaction {
+	bool open; /* MAIL was accepted */
+	struct buf sender;
+	struct buf recipients; /* each ended by NUL */
+	size_t recipient_count;
+	struct buf candidate;   /* the recipient that checks look at */
+	int64_t announced_size; /* SIZE= of MAIL; 0: none */
+};
+
+void transaction_init(struct transaction *t);
+/* Forgets the message; memory beyond a small amount is given back. */
+void transaction_reset(struct transaction *t);
+void transaction_free(struct transaction *t);
+
+/* Keeps a copy of the candidate: 0, QE_LIMIT or QE_NOMEM. */
+int transaction_add_candidate(struct transaction *t);
+/* The next recipient off *rest (first: all); false at the end. */
+bool transaction_next_recipient(struct strv *rest, struct strv *recipient);
+
+#endif
