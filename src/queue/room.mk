@@ -1,7 +1,7 @@
 # Programs of this room: objects, external libraries, link and install mode.
 PROGRAMS += qmail-queue qmail-clean
 
-obj.qmail-queue    := queue/qmail-queue.o
+obj.qmail-queue    := queue/qmail-queue.o queue/caller.o queue/guard.o
 static.qmail-queue := 1
 mode.qmail-queue   := 4711:qmailq
 

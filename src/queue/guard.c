@@ -1,0 +1,89 @@
+/*
+ * qmail-queue's first lines of defence against its caller, who may be any
+ * user of the host.  Few system calls: they are made for every message.
+ */
+#include "queue/guard.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	GUARD_FIRST_STRAY = 3,
+	GUARD_LIFETIME = 86400 /* seconds one message may take */
+};
+
+/*
+ * The first descriptor that is given out tells which of 0, 1 and 2 are open.
+ * Number 2 may be missing: then this harmless one, which nobody can read from
+ * or write to, keeps its place.
+ */
+enum queue_exit
+guard_descriptors(void)
+{
+	int fd;
+
+	close_range(GUARD_FIRST_STRAY, UINT_MAX, 0);
+	fd = open("/", O_PATH | O_CLOEXEC);
+	return fd == 0 || fd == 1 ? QQ_READ : QQ_OK;
+}
+
+static void
+on_alarm(int signal_number)
+{
+	(void)signal_number;
+	_exit(QQ_TIMEOUT);
+}
+
+static void
+on_crash(int signal_number)
+{
+	(void)signal_number;
+	_exit(QQ_BUG);
+}
+
+static void
+handle(int signal_number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(signal_number, &action, NULL);
+}
+
+/*
+ * A blocked signal does what an ignored one does, and one call blocks all of
+ * them; it also undoes whatever mask the caller left to us.
+ */
+void
+guard_signals(void)
+{
+	static const int deaf[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGPROF,
+		SIGVTALRM, SIGXCPU, SIGXFSZ };
+	static const int fatal[] = { SIGILL, SIGABRT, SIGFPE, SIGBUS, SIGSEGV,
+		SIGSYS };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(deaf) / sizeof(*deaf); i++)
+		sigaddset(&blocked, deaf[i]);
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
+		handle(fatal[i], on_crash);
+	handle(SIGALRM, on_alarm);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+void
+guard_limits(void)
+{
+	struct rlimit size;
+
+	alarm(GUARD_LIFETIME);
+	if (getrlimit(RLIMIT_FSIZE, &size) == 0 &&
+	    size.rlim_cur != size.rlim_max) {
+		size.rlim_cur = size.rlim_max;
+		setrlimit(RLIMIT_FSIZE, &size);
+	}
+}
