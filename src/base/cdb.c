@@ -191,6 +191,7 @@ cdb_reader_find(struct cdb_reader *reader, struct strv key, struct strv *value)
 struct cdb_writer {
 	int fd;
 	char *tmp;
+	bool finished; /* the library has given its memory back */
 	struct cdb_make make;
 };
 
@@ -271,14 +272,29 @@ writer_free(struct cdb_writer **writer)
 	*writer = NULL;
 }
 
+int
+cdb_writer_finish(struct cdb_writer *writer)
+{
+	if (writer->finished)
+		return 0;
+	writer->finished = true;
+	if (cdb_make_finish(&writer->make) < 0)
+		return QE_SYS;
+	return io_sync(writer->fd);
+}
+
 void
 cdb_writer_abort(struct cdb_writer **writer)
 {
+	int saved = errno;
+
 	if (*writer == NULL)
 		return;
-	cdb_make_finish(&(*writer)->make); /* the only way to its memory */
 	unlink((*writer)->tmp);
+	if (!(*writer)->finished)
+		cdb_make_finish(&(*writer)->make); /* frees its memory */
 	writer_free(writer);
+	errno = saved;
 }
 
 static int
@@ -301,19 +317,15 @@ sync_parent(const char *path)
 int
 cdb_writer_commit(struct cdb_writer **writer, const char *final_path)
 {
-	int r = 0;
+	int r = cdb_writer_finish(*writer);
 
-	if (cdb_make_finish(&(*writer)->make) < 0 ||
-	    io_sync((*writer)->fd) != 0 ||
-	    rename((*writer)->tmp, final_path) < 0) {
-		int saved = errno;
-
-		unlink((*writer)->tmp);
-		errno = saved;
+	if (r == 0 && rename((*writer)->tmp, final_path) < 0)
 		r = QE_SYS;
-	} else {
-		r = sync_parent(final_path);
+	if (r != 0) {
+		cdb_writer_abort(writer);
+		return r;
 	}
+	r = sync_parent(final_path);
 	writer_free(writer);
 	return r;
 }

@@ -27,7 +27,12 @@ struct cdb_writer; /* opaque */
  */
 int cdb_writer_open(const char *tmp, unsigned mode, struct cdb_writer **out);
 int cdb_writer_add(struct cdb_writer *writer, struct strv key, struct strv val);
-/* Finishes, fsyncs, renames tmp to final, fsyncs the directory. */
+/* Writes the tables and fsyncs; optional, tells this from the rename. */
+int cdb_writer_finish(struct cdb_writer *writer);
+/*
+ * Finishes, fsyncs, renames tmp to final, fsyncs the directory.  Afterwards
+ * *writer is NULL; after a failure tmp is gone too.
+ */
 int cdb_writer_commit(struct cdb_writer **writer, const char *final_path);
 void cdb_writer_abort(struct cdb_writer **writer);
 
