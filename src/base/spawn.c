@@ -2,8 +2,9 @@
  * Starting programs with vfork semantics.
  *
  * Between vfork and exec the child runs on our memory: it makes system calls
- * only, touches nothing but its own stack frame, and our signal handlers
- * cannot run in it because all signals stay blocked until they are reset.
+ * only, touches nothing but its own stack frame and *start_error, and our
+ * signal handlers cannot run in it because all signals stay blocked until they
+ * are reset.
  */
 #include "base/spawn.h"
 #include "base/env.h"
@@ -16,6 +17,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,27 +126,35 @@ child_descriptors(const struct spawn *s)
 }
 
 static _Noreturn void
+child_fail(const struct spawn *s, int code)
+{
+	if (s->start_error != NULL)
+		*s->start_error = errno;
+	_exit(code);
+}
+
+static _Noreturn void
 child_run(const struct spawn *s, const struct candidates *c)
 {
 	int temp = s->exit_exec_temp != 0 ? s->exit_exec_temp : EX_TEMPORARY;
 	int perm = s->exit_exec_perm != 0 ? s->exit_exec_perm : temp;
 
 	if (child_descriptors(s) != 0)
-		_exit(temp);
+		child_fail(s, temp);
 	if (s->cwd != NULL && chdir(s->cwd) < 0)
-		_exit(s->exit_cwd != 0 ? s->exit_cwd : EX_TEMPORARY);
+		child_fail(s, s->exit_cwd != 0 ? s->exit_cwd : EX_TEMPORARY);
 	if (s->set_ids && (setgroups(1, &s->gid) < 0 ||
 			      setresgid(s->gid, s->gid, s->gid) < 0 ||
 			      setresuid(s->uid, s->uid, s->uid) < 0))
-		_exit(temp);
+		child_fail(s, temp);
 	child_signals();
 	for (size_t i = 0; i < c->count; i++) {
 		execve(
 		    c->paths[i], s->argv, s->envp != NULL ? s->envp : environ);
 		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-			_exit(error_is_temporary(errno) ? temp : perm);
+			child_fail(s, error_is_temporary(errno) ? temp : perm);
 	}
-	_exit(perm);
+	child_fail(s, perm);
 }
 
 int
@@ -156,6 +166,8 @@ spawn_program(const struct spawn *s, pid_t *pid)
 
 	if (candidates_find(&c, s->path) != 0)
 		return QE_SYS;
+	if (s->start_error != NULL)
+		*s->start_error = 0;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
 	child = vfork();
@@ -166,6 +178,30 @@ spawn_program(const struct spawn *s, pid_t *pid)
 		return QE_SYS;
 	*pid = child;
 	return 0;
+}
+
+char **
+spawn_argv(const char *const *words)
+{
+	size_t count = 0, bytes = 0;
+	char **argv;
+	char *to;
+
+	for (; words[count] != NULL; count++)
+		bytes += strlen(words[count]) + 1;
+	argv = malloc((count + 1) * sizeof(*argv) + bytes);
+	if (argv == NULL)
+		return NULL;
+	to = (char *)(argv + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		size_t n = strlen(words[i]) + 1;
+
+		memcpy(to, words[i], n);
+		argv[i] = to;
+		to += n;
+	}
+	argv[count] = NULL;
+	return argv;
 }
 
 int

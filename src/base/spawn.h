@@ -26,6 +26,9 @@ struct spawn {
 	int exit_cwd;       /* exit code if cwd cannot be entered; 0: 111 */
 	int exit_exec_temp; /* exit code if exec fails for now; 0: 111 */
 	int exit_exec_perm; /* ... for good; 0: as exit_exec_temp */
+	/* If not NULL: 0, or errno of what kept the program from starting;
+	 * valid when spawn_program has returned 0. */
+	volatile int *start_error;
 };
 
 /*
@@ -34,6 +37,12 @@ struct spawn {
  * shows as one of the exit codes above.
  */
 int spawn_program(const struct spawn *s, pid_t *pid);
+
+/*
+ * A copy of a NULL-terminated list of words that execve(2) accepts as argv;
+ * NULL without memory.  One block: the caller frees it.
+ */
+char **spawn_argv(const char *const *words);
 
 /* waitpid(2), EINTR retried: 0 or QE_SYS. */
 int spawn_wait(pid_t pid, int *status);
