@@ -9,45 +9,36 @@
 #include "smtpd/tarpit.h"
 
 struct command {
-	struct strv verb;
+	const char *verb;
 	bool in_transaction;  /* only between MAIL and the end of DATA */
 	bool is_idle;         /* brings no message any further */
 	const char *argument; /* said with 501 if there is none */
 	command_handler run;
 };
 
+static const char need_host[] = "syntax error, I need your hostname";
+
 /* verb, in_transaction, is_idle, argument, run */
 static const struct command commands[] = {
-	{{ "HELO", 4 },  false, true,  "syntax error, I need your hostname",
-         command_helo								    },
-	{ { "EHLO", 4 }, false, true,  "syntax error, I need your hostname",
-         command_ehlo								    },
-	{ { "MAIL", 4 }, false, false, NULL,                                 command_mail},
-	{ { "RCPT", 4 }, true,  false, NULL,                                 command_rcpt},
-	{ { "DATA", 4 }, true,  false, NULL,                                 command_data},
-	{ { "RSET", 4 }, false, true,  NULL,                                 command_rset},
-	{ { "NOOP", 4 }, false, true,  NULL,                                 command_noop},
-	{ { "VRFY", 4 }, false, true,  NULL,                                 command_vrfy},
-	{ { "HELP", 4 }, false, true,  NULL,                                 command_help},
-	{ { "QUIT", 4 }, false, false, NULL,                                 command_quit},
+	{"HELO",  false, true,  need_host, command_helo},
+	{ "EHLO", false, true,  need_host, command_ehlo},
+	{ "MAIL", false, false, NULL,      command_mail},
+	{ "RCPT", true,  false, NULL,      command_rcpt},
+	{ "DATA", true,  false, NULL,      command_data},
+	{ "RSET", false, true,  NULL,      command_rset},
+	{ "NOOP", false, true,  NULL,      command_noop},
+	{ "VRFY", false, true,  NULL,      command_vrfy},
+	{ "HELP", false, true,  NULL,      command_help},
+	{ "QUIT", false, false, NULL,      command_quit},
 };
 
 static const struct command *
 command_find(struct strv verb)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (strv_eq_nocase(commands[i].verb, verb))
+		if (strv_eq_nocase(strv_of(commands[i].verb), verb))
 			return &commands[i];
 	return NULL;
-}
-
-static struct reply
-goodbye(const char *text)
-{
-	struct reply reply = reply_make(421, "4.7.0", text);
-
-	reply.close = true;
-	return reply;
 }
 
 static struct reply
@@ -59,7 +50,8 @@ command_dispatch(struct session *s)
 	if (command == NULL)
 		return reply_make(502, "5.5.1", "unimplemented");
 	if (command->is_idle && ++s->idle > SESSION_IDLE_MAX)
-		return goodbye("too many commands and no mail, goodbye");
+		return session_farewell(
+		    421, "4.7.0", "too many commands and no mail, goodbye");
 	if (command->in_transaction && !s->tx.open)
 		return reply_make(503, "5.5.1", "MAIL first");
 	if (command->argument != NULL && line.argument.len == 0)
@@ -71,7 +63,7 @@ command_dispatch(struct session *s)
 static bool
 is_junk(const struct reply *reply)
 {
-	return reply->code >= 500 && reply->code <= 504;
+	return (reply->code >= 500 && reply->code <= 504) || reply->code == 555;
 }
 
 void
@@ -88,7 +80,8 @@ command_run(struct session *s, unsigned flaws)
 		reply = command_dispatch(s);
 	}
 	if (is_junk(&reply) && ++s->junk > SESSION_JUNK_MAX)
-		reply = goodbye("too many bad commands, goodbye");
+		reply = session_farewell(
+		    421, "4.7.0", "too many bad commands, goodbye");
 	session_say(s, &reply);
 }
 
@@ -102,14 +95,9 @@ command_reset_transaction(struct session *s)
 struct reply
 refuse_flaws(unsigned flaws)
 {
-	struct reply reply;
-
 	if ((flaws & (LINE_HAS_NUL | LINE_BARE_CR)) != 0)
-		reply = reply_make(
+		return session_farewell(
 		    550, "5.6.0", "NUL and bare CR are not allowed, goodbye");
-	else
-		reply = reply_make(
-		    451, "4.6.0", "See https://cr.yp.to/docs/smtplf.html.");
-	reply.close = true;
-	return reply;
+	return session_farewell(
+	    451, "4.6.0", "See https://cr.yp.to/docs/smtplf.html.");
 }

@@ -127,7 +127,7 @@ delivery_commit(struct session *s, struct delivery *d)
 	if (session_is_abandoned(s)) {
 		/* It will send the message again: once is enough. */
 		delivery_abort(d);
-		s->state = SESSION_GONE;
+		session_vanish(s);
 		return (struct reply){ .code = 0 };
 	}
 	submit_close(&d->submit, deadline, &result);
@@ -188,12 +188,9 @@ command_data(struct session *s, struct strv argument)
 	struct verdict v;
 
 	(void)argument;
-	if (s->tx.recipient_count == 0) {
-		reply = reply_make(
+	if (s->tx.recipient_count == 0)
+		return session_farewell(
 		    221, "2.0.0", "error: I can break rules, too. goodbye!");
-		reply.close = true;
-		return reply;
-	}
 	v = pipeline_run(s, STAGE_DATA);
 	tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)

@@ -93,6 +93,7 @@ take_sender(struct session *s, struct strv argument)
 	const struct path_rules rules = { STRV("FROM"),
 		s->settings.needs_brackets, "5.1.7" };
 	struct strv rest = STRV_EMPTY;
+	struct reply refusal;
 	int r;
 
 	s->tx.sender.max = (size_t)s->settings.address_max;
@@ -101,9 +102,9 @@ take_sender(struct session *s, struct strv argument)
 		tarpit_delay(s, TARPIT_LIMIT);
 	if (r != 0)
 		return path_refusal(&rules, r);
-	if (path_localize(s, &s->tx.sender) != 0)
-		return reply_make(
-		    421, "4.3.0", "unable to figure out my IP addresses");
+	refusal = path_localize(s, &s->tx.sender);
+	if (refusal.code != 0)
+		return refusal;
 	return take_parameters(s, rest);
 }
 

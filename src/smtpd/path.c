@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/net.h"
 #include "mail/address.h"
+#include "smtpd/log.h"
 
 /* What follows "FROM:"; without the keyword, *found is false. */
 static struct strv
@@ -74,26 +75,47 @@ is_own_ip(const struct session *s, const struct ipaddr *ip)
 	return r;
 }
 
-int
+/* Puts host in place of the domain. */
+static struct reply
+replace_domain(struct buf *address, struct strv host)
+{
+	size_t domain = address_domain(buf_view(address)).len;
+
+	if (host.len == 0)
+		return (struct reply){ .code = 0 };
+	buf_truncate(address, address->len - domain);
+	buf_add_view(address, host);
+	if (address->err != 0)
+		return reply_make(451, "4.3.0", "unable to use localiphost");
+	return (struct reply){ .code = 0 };
+}
+
+struct reply
 path_localize(const struct session *s, struct buf *address)
 {
 	struct strv domain = address_domain(buf_view(address));
 	struct buf host = BUF_LIMIT(ADDRESS_BYTES_MAX);
 	struct control_error err;
+	struct reply refusal = { .code = 0 };
 	struct ipaddr ip;
 	int r;
 
 	if (!strv_starts(domain, STRV("[")) || ipaddr_parse(domain, &ip) != 0)
-		return 0;
+		return refusal;
 	r = is_own_ip(s, &ip);
+	if (r == QE_ABSENT)
+		return refusal;
 	if (r != 0)
-		return r == QE_ABSENT ? 0 : r;
+		return session_farewell(
+		    421, "4.3.0", "unable to figure out my IP addresses");
 	r = control_line(CTL_LOCALIPHOST, &host, &err);
-	if (r == 0 && host.len > 0) {
-		buf_truncate(address, address->len - domain.len);
-		buf_add_view(address, buf_view(&host));
-		r = address->err;
+	if (r == 0) {
+		refusal = replace_domain(address, buf_view(&host));
+	} else if (r != QE_ABSENT) {
+		log_trouble(s, err.text);
+		refusal =
+		    session_farewell(421, "4.3.0", "unable to read controls");
 	}
 	buf_free(&host);
-	return r == QE_ABSENT ? 0 : r;
+	return refusal;
 }

@@ -24,9 +24,9 @@ int path_parse(const struct path_rules *rules, struct strv argument,
 struct reply path_refusal(const struct path_rules *rules, int result);
 
 /*
- * Replaces @[own address] by @localiphost.  0, QE_SYS (the own addresses or
- * the control file cannot be read), QE_NOMEM, QE_LIMIT.
+ * Replaces @[own address] by @localiphost.  A code of 0, or what the client
+ * hears if that could not be found out.
  */
-int path_localize(const struct session *s, struct buf *address);
+struct reply path_localize(const struct session *s, struct buf *address);
 
 #endif

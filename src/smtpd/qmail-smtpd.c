@@ -30,8 +30,8 @@ begin(struct session *s)
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
 	if (settings_load(&s->settings, &err) != 0) {
 		log_trouble(s, err.text);
-		refusal = reply_make(421, "4.3.0", "unable to read controls");
-		refusal.close = true;
+		refusal =
+		    session_farewell(421, "4.3.0", "unable to read controls");
 		session_say(s, &refusal);
 		return false;
 	}

@@ -17,6 +17,7 @@ take_candidate(struct session *s, struct strv argument)
 		s->settings.needs_brackets, "5.1.3" };
 	struct buf *candidate = &s->tx.candidate;
 	struct strv rest = STRV_EMPTY;
+	struct reply refusal;
 	int r;
 
 	buf_reset(candidate);
@@ -28,9 +29,9 @@ take_candidate(struct session *s, struct strv argument)
 		return path_refusal(&rules, r);
 	if (strv_trim_blanks(rest).len > 0)
 		return reply_make(555, "5.5.4", "unsupported parameter");
-	if (path_localize(s, candidate) != 0)
-		return reply_make(
-		    421, "4.3.0", "unable to figure out my IP addresses");
+	refusal = path_localize(s, candidate);
+	if (refusal.code != 0)
+		return refusal;
 	candidate->max = ADDRESS_BYTES_MAX;
 	if (s->relay)
 		buf_add_view(candidate, s->relay_suffix);

@@ -160,21 +160,31 @@ session_greet(struct session *s)
 }
 
 struct reply
+session_farewell(int code, const char *enhanced, const char *text)
+{
+	struct reply reply = reply_make(code, enhanced, text);
+
+	reply.close = true;
+	return reply;
+}
+
+void
+session_vanish(struct session *s)
+{
+	s->state = SESSION_GONE;
+	if (s->settings.log.in || s->settings.log.out)
+		log_event(s, "ERROR: eof from client - SPAMMER?");
+}
+
+struct reply
 session_lost(struct session *s, int result)
 {
-	struct reply last = { .code = 0 };
-
 	if (result == QE_TIMEOUT)
-		last = reply_make(451, "4.4.2", "timeout");
-	else if (result == QE_NOMEM || result == QE_LIMIT)
-		last = reply_make(421, "4.3.0", "out of memory");
-	last.close = true;
-	if (last.code == 0) {
-		s->state = SESSION_GONE;
-		if (s->settings.log.in || s->settings.log.out)
-			log_event(s, "ERROR: eof from client - SPAMMER?");
-	}
-	return last;
+		return session_farewell(451, "4.4.2", "timeout");
+	if (result == QE_NOMEM || result == QE_LIMIT)
+		return session_farewell(421, "4.3.0", "out of memory");
+	session_vanish(s);
+	return (struct reply){ .code = 0 };
 }
 
 void

@@ -84,6 +84,10 @@ void session_say_line(struct session *s, int code, struct strv text, bool last);
 void session_greet(struct session *s);
 /* Sends what waits; a failure ends the session. */
 void session_flush(struct session *s);
+/* A reply after which the connection is closed. */
+struct reply session_farewell(int code, const char *enhanced, const char *text);
+/* The client is not there any more. */
+void session_vanish(struct session *s);
 /* After a failed read: what there is to say, and the end of the session. */
 struct reply session_lost(struct session *s, int result);
 /*

@@ -39,5 +39,5 @@ tarpit_delay(struct session *s, enum tarpit_cause cause)
 	session_flush(s);
 	if (io_wait(s->in.fd, POLLRDHUP, session_deadline(s, tarpit->delay)) ==
 	    0)
-		s->state = SESSION_GONE;
+		session_vanish(s);
 }
