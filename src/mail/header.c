@@ -38,11 +38,16 @@ feed_start(struct hop_counter *h, char c)
 		h->column = 0;
 		return;
 	}
-	h->start[h->column++] = ascii_lower(c);
+	c = ascii_lower(c);
+	if (h->column == 0 && c != 'r' && c != 'd') {
+		h->column = HOP_START_MAX; /* the rest is of no interest */
+		return;
+	}
+	h->start[h->column++] = c;
 	judge_start(h);
 }
 
-/* What follows in the line is of no interest: returns how much to skip. */
+/* Looks for the line's end only; returns how much to skip. */
 static size_t
 feed_rest(struct hop_counter *h, struct strv bytes)
 {
