@@ -152,12 +152,16 @@ read_value(struct cdb_reader *reader, cdbi_t len)
 }
 
 /*
- * Within bounds that were checked, the end of the file (EIO) comes too early
- * only in a damaged one.
+ * 0 with the value in the reader, QE_ABSENT, or an error.  Within bounds that
+ * were checked, the end of the file (EIO) comes too early only in a damaged
+ * one.
  */
 static int
-find_code(struct cdb_reader *reader, int found, cdbi_t len)
+seek_value(struct cdb_reader *reader, struct strv key)
 {
+	cdbi_t len = 0;
+	int found = cdb_seek(reader->fd, key.ptr, (unsigned)key.len, &len);
+
 	if (found > 0)
 		return read_value(reader, len);
 	if (found == 0)
@@ -170,13 +174,11 @@ int
 cdb_reader_find(struct cdb_reader *reader, struct strv key, struct strv *value)
 {
 	struct stat now;
-	cdbi_t len = 0;
 	int r;
 
 	if (key.len > UINT_MAX)
 		return QE_ABSENT;
-	r = find_code(reader,
-	    cdb_seek(reader->fd, key.ptr, (unsigned)key.len, &len), len);
+	r = seek_value(reader, key);
 	if (r != 0 && r != QE_ABSENT)
 		return r;
 	if (fstat(reader->fd, &now) < 0)
