@@ -290,7 +290,7 @@ main(void)
 	enum queue_exit code = guard_descriptors();
 
 	if (code != QQ_OK)
-		return code;
+		return (int)code;
 	guard_signals();
 	umask(033);
 	guard_limits();
@@ -300,5 +300,5 @@ main(void)
 		code = take_in(&arrival);
 	if (code != QQ_OK)
 		undo(&arrival);
-	return code;
+	return (int)code;
 }

@@ -1,0 +1,49 @@
+/* A private working directory for each test; relative paths, as in a queue. */
+#ifndef SPOOL_SCRATCH_H
+#define SPOOL_SCRATCH_H
+
+#include "unit.h"
+
+struct scratch {
+	char path[64];
+	int home; /* where the test came from */
+};
+
+static inline int
+scratch_enter(void **state)
+{
+	struct scratch *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -1;
+	s->home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unit_make_dir(s->path);
+	if (s->home < 0 || chdir(s->path) < 0)
+		return -1;
+	*state = s;
+	return 0;
+}
+
+static inline int
+scratch_leave(void **state)
+{
+	struct scratch *s = *state;
+	int r = fchdir(s->home);
+
+	close(s->home);
+	unit_remove(s->path);
+	free(s);
+	return r;
+}
+
+static inline void
+scratch_write(const char *path, const void *data, size_t n, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, n), (ssize_t)n);
+	close(fd);
+}
+
+#endif

@@ -1,0 +1,176 @@
+/* The table of addresses that timed out. */
+#include "base/error.h"
+#include "spool/tcpto.h"
+#include "spool_scratch.h"
+
+#include <sys/socket.h>
+
+enum { NOW = 1700000000, BYTES = 1024 };
+
+static const struct ipaddr one = {
+	AF_INET, {192, 0, 2, 1}
+};
+static const struct ipaddr six = {
+	AF_INET6, {0x20, 1, 0xd, 0xb8}
+};
+
+static int
+enter(void **state)
+{
+	static const char zero[BYTES];
+
+	if (scratch_enter(state) != 0 || mkdir("queue", 0700) != 0 ||
+	    mkdir("queue/lock", 0700) != 0)
+		return -1;
+	scratch_write("queue/lock/tcpto", zero, sizeof(zero), 0644);
+	return 0;
+}
+
+static void
+test_two_timeouts(void **state)
+{
+	(void)state;
+	assert_false(tcpto_should_skip(&one, NOW, 0));
+	tcpto_note_timeout(&one, NOW);
+	assert_false(tcpto_should_skip(&one, NOW, 0));
+	tcpto_note_timeout(&one, NOW + 119); /* too young to count */
+	assert_false(tcpto_should_skip(&one, NOW + 119, 0));
+	tcpto_note_timeout(&one, NOW + 120);
+	assert_true(tcpto_should_skip(&one, NOW + 120, 0));
+	assert_true(tcpto_should_skip(&one, NOW + 120 + 60 * 64 - 1, 0));
+	assert_false(tcpto_should_skip(&one, NOW + 120 + 60 * 64, 0));
+	assert_true(tcpto_should_skip(&one, NOW + 120 + 60 * 64, 1));
+	assert_true(tcpto_should_skip(&one, NOW + 120 + 91 * 64 - 1, 31));
+	assert_false(tcpto_should_skip(&one, NOW + 120 + 91 * 64, 31));
+	assert_false(tcpto_should_skip(&one, NOW + 120 + 61 * 64, 32));
+	tcpto_note_success(&one);
+	assert_false(tcpto_should_skip(&one, NOW + 121, 0));
+}
+
+static void
+test_format(void **state)
+{
+	unsigned char bytes[BYTES];
+	int fd;
+
+	(void)state;
+	tcpto_note_timeout(&one, NOW);
+	fd = open("queue/lock/tcpto", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, bytes, sizeof(bytes)), BYTES);
+	close(fd);
+	/* 1700000000 is 0x6553f100. */
+	assert_memory_equal(
+	    bytes, "\xc0\x00\x02\x01\1\0\0\0\x00\xf1\x53\x65\0\0\0\0", 16);
+	for (size_t i = 16; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], 0);
+}
+
+static void
+test_count_ceiling(void **state)
+{
+	struct tcpto_record r[TCPTO_RECORDS];
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		tcpto_note_timeout(&one, NOW + 200 * i);
+	assert_int_equal(tcpto_read(r), 0);
+	assert_int_equal(r[0].count, 10);
+	assert_true(r[0].when == NOW + 200 * 19);
+	assert_int_equal(r[1].count, 0);
+}
+
+/* The record with the least time + 1024 * count gives way. */
+static void
+test_replacement(void **state)
+{
+	struct tcpto_record r[TCPTO_RECORDS];
+
+	(void)state;
+	for (unsigned i = 0; i < TCPTO_RECORDS; i++) {
+		struct ipaddr ip = {
+			AF_INET, {10, 0, 0, (unsigned char)i}
+		};
+
+		tcpto_note_timeout(&ip, NOW - (i == 9 ? 500 : 0));
+	}
+	tcpto_note_timeout(&one, NOW);
+	assert_int_equal(tcpto_read(r), 0);
+	assert_memory_equal(r[9].ip, one.bytes, 4);
+	assert_int_equal(r[9].count, 1);
+	assert_int_equal(r[8].ip[3], 8);
+}
+
+static void
+test_other_family(void **state)
+{
+	struct tcpto_record r[TCPTO_RECORDS];
+
+	(void)state;
+	tcpto_note_timeout(&six, NOW);
+	tcpto_note_timeout(&six, NOW + 500);
+	tcpto_note_success(&six);
+	assert_false(tcpto_should_skip(&six, NOW + 500, 0));
+	assert_int_equal(tcpto_read(r), 0);
+	assert_int_equal(r[0].count, 0);
+}
+
+static void
+test_clear(void **state)
+{
+	struct tcpto_record r[TCPTO_RECORDS];
+
+	(void)state;
+	tcpto_note_timeout(&one, NOW);
+	assert_int_equal(tcpto_clear(), 0);
+	assert_int_equal(tcpto_read(r), 0);
+	assert_int_equal(r[0].count, 0);
+	assert_int_equal(r[0].ip[0], 0);
+}
+
+static void
+test_missing_or_short(void **state)
+{
+	struct tcpto_record r[TCPTO_RECORDS];
+
+	(void)state;
+	assert_int_equal(truncate("queue/lock/tcpto", 3), 0);
+	assert_false(tcpto_should_skip(&one, NOW, 0));
+	tcpto_note_timeout(&one, NOW);
+	assert_int_equal(tcpto_read(r), 0);
+	assert_int_equal(r[0].count, 1);
+	assert_int_equal(unlink("queue/lock/tcpto"), 0);
+	tcpto_note_timeout(&one, NOW);
+	tcpto_note_success(&one);
+	assert_false(tcpto_should_skip(&one, NOW, 0));
+	assert_int_equal(tcpto_read(r), QE_ABSENT);
+	assert_int_equal(tcpto_clear(), QE_SYS);
+}
+
+/* A record from the future must not silence an address for years. */
+static void
+test_future(void **state)
+{
+	(void)state;
+	tcpto_note_timeout(&one, NOW);
+	tcpto_note_timeout(&one, NOW + 1000);
+	assert_false(tcpto_should_skip(&one, NOW, 0));
+}
+
+#define IN_SCRATCH(f) cmocka_unit_test_setup_teardown(f, enter, scratch_leave)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		IN_SCRATCH(test_two_timeouts),
+		IN_SCRATCH(test_format),
+		IN_SCRATCH(test_count_ceiling),
+		IN_SCRATCH(test_replacement),
+		IN_SCRATCH(test_other_family),
+		IN_SCRATCH(test_clear),
+		IN_SCRATCH(test_missing_or_short),
+		IN_SCRATCH(test_future),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
