@@ -1,7 +1,8 @@
 /*
  * DNS messages: what goes out is written here, byte by byte; what comes in is
- * taken apart by the C library's ns_* functions, which know every trick with
- * compressed names, and then believed only where it fits the question.
+ * walked through record by record, and believed only where it fits the
+ * question.  Names are read by the C library's dn_expand, which knows every
+ * trick with compression.
  */
 #include "base/dns_message.h"
 
@@ -103,31 +104,91 @@ dns_query_strip_edns(struct dns_query *query)
 	query->len -= OPT_BYTES;
 }
 
-/* True if the answer repeats our question and nothing else. */
-static bool
-question_fits(const struct dns_query *query, ns_msg *answer)
-{
-	ns_rr rr;
+/* A record of an answer, or a walk over them: at moves, left counts down. */
+struct walk {
+	const unsigned char *start, *end, *at;
+	unsigned left;
+};
 
-	if (ns_msg_count(*answer, ns_s_qd) != 1 ||
-	    ns_parserr(answer, ns_s_qd, 0, &rr) < 0)
-		return false;
-	return ns_rr_type(rr) == query->type && ns_rr_class(rr) == ns_c_in &&
-	       strcasecmp(ns_rr_name(rr), query->name) == 0;
+struct record {
+	char name[DNS_TEXT_MAX];
+	unsigned type, class, len;
+	const unsigned char *data;
+};
+
+static unsigned
+get16(const unsigned char *p)
+{
+	return (unsigned)(p[0] << 8 | p[1]);
+}
+
+/* A name, wherever in the message its pieces are: 0 or QE_TEMP. */
+static int
+walk_name(struct walk *w, char out[DNS_TEXT_MAX])
+{
+	int n = dn_expand(w->start, w->end, w->at, out, DNS_TEXT_MAX);
+
+	if (n < 0)
+		return QE_TEMP;
+	w->at += n;
+	return 0;
+}
+
+/* 0, QE_EOF after the last record, QE_TEMP if the message is malformed. */
+static int
+walk_record(struct walk *w, struct record *out)
+{
+	if (w->left == 0)
+		return QE_EOF;
+	w->left--;
+	if (walk_name(w, out->name) < 0 ||
+	    (size_t)(w->end - w->at) < NS_RRFIXEDSZ)
+		return QE_TEMP;
+	out->type = get16(w->at);
+	out->class = get16(w->at + 2);
+	out->len = get16(w->at + 8);
+	out->data = w->at + NS_RRFIXEDSZ;
+	if ((size_t)(w->end - out->data) < out->len)
+		return QE_TEMP;
+	w->at = out->data + out->len;
+	return 0;
+}
+
+/*
+ * Begins at the answer section.  QE_TEMP unless the message repeats our
+ * question and nothing else.
+ */
+static int
+walk_begin(struct walk *w, const struct dns_query *query,
+    const unsigned char *answer, size_t len)
+{
+	char name[DNS_TEXT_MAX];
+
+	if (len < NS_HFIXEDSZ || get16(answer + 4) != 1)
+		return QE_TEMP;
+	*w = (struct walk){ answer, answer + len, answer + NS_HFIXEDSZ,
+		get16(answer + 6) };
+	if (walk_name(w, name) < 0 || (size_t)(w->end - w->at) < NS_QFIXEDSZ ||
+	    get16(w->at) != query->type || get16(w->at + 2) != ns_c_in ||
+	    strcasecmp(name, query->name) != 0)
+		return QE_TEMP;
+	w->at += NS_QFIXEDSZ;
+	return 0;
 }
 
 /* A server that neither knows nor asks others: it sent us elsewhere. */
 static bool
-is_lame(ns_msg *answer)
+is_lame(const unsigned char *answer)
 {
-	return ns_msg_count(*answer, ns_s_an) == 0 &&
-	       !ns_msg_getflag(*answer, ns_f_aa) &&
-	       !ns_msg_getflag(*answer, ns_f_ra);
+	bool authoritative = (answer[2] & 0x04) != 0;
+	bool recursive = (answer[3] & 0x80) != 0;
+
+	return get16(answer + 6) == 0 && !authoritative && !recursive;
 }
 
 /*
- * The header and question of a truncated message may be all there is, and some
- * servers answer an error with the bare header: both are read by hand.
+ * An answer, as far as its header tells.  Some servers answer an error with
+ * the bare header.
  */
 static bool
 header_fits(
@@ -151,38 +212,45 @@ enum dns_verdict
 dns_answer_judge(
     const struct dns_query *query, const unsigned char *answer, size_t len)
 {
-	ns_msg handle;
+	struct walk walk;
 	int rcode;
 
 	if (len > DNS_ANSWER_MAX || !header_fits(query, answer, len))
 		return DNS_FOREIGN;
 	rcode = answer[3] & 0x0f;
-	if ((answer[2] & 0x02) != 0)
-		return DNS_TRUNCATED;
 	if (len == NS_HFIXEDSZ && rcode != ns_r_noerror)
 		return judge_error(query, rcode);
-	/* With the right id from the asked server but no sense in it. */
-	if (ns_initparse(answer, (int)len, &handle) < 0)
-		return DNS_UNUSABLE;
-	if (!question_fits(query, &handle))
+	if (walk_begin(&walk, query, answer, len) < 0)
 		return DNS_FOREIGN;
+	if ((answer[2] & 0x02) != 0)
+		return DNS_TRUNCATED;
 	if (rcode == ns_r_nxdomain)
 		return DNS_GOOD;
 	if (rcode != ns_r_noerror)
 		return judge_error(query, rcode);
-	return is_lame(&handle) ? DNS_UNUSABLE : DNS_GOOD;
+	return is_lame(answer) ? DNS_UNUSABLE : DNS_GOOD;
 }
 
 /* The target of an alias or MX record, in lower case. */
 static int
-expand_target(ns_msg *answer, const unsigned char *data, char out[DNS_TEXT_MAX])
+expand_target(const struct walk *w, const unsigned char *data,
+    const struct record *record, char out[DNS_TEXT_MAX])
 {
-	if (dn_expand(ns_msg_base(*answer), ns_msg_end(*answer), data, out,
-		DNS_TEXT_MAX) < 0)
+	int n = dn_expand(w->start, w->end, data, out, DNS_TEXT_MAX);
+
+	/* The name must end where its record ends. */
+	if (n < 0 || data + n != record->data + record->len)
 		return QE_TEMP;
 	for (char *p = out; *p != '\0'; p++)
 		*p = ascii_lower(*p);
 	return 0;
+}
+
+static bool
+is_of(const struct record *record, const char *name, unsigned type)
+{
+	return record->type == type && record->class == ns_c_in &&
+	       strcasecmp(record->name, name) == 0;
 }
 
 /*
@@ -190,57 +258,54 @@ expand_target(ns_msg *answer, const unsigned char *data, char out[DNS_TEXT_MAX])
  * name becomes its target and *moved true.
  */
 static int
-follow_alias(ns_msg *answer, char name[DNS_TEXT_MAX], bool *moved)
+follow_alias(struct walk w, char name[DNS_TEXT_MAX], bool *moved)
 {
-	int count = ns_msg_count(*answer, ns_s_an);
-	ns_rr rr;
+	struct record record;
+	int r;
 
 	*moved = false;
-	for (int i = 0; i < count; i++) {
-		if (ns_parserr(answer, ns_s_an, i, &rr) < 0)
-			return QE_TEMP;
-		if (ns_rr_type(rr) != ns_t_cname ||
-		    ns_rr_class(rr) != ns_c_in ||
-		    strcasecmp(ns_rr_name(rr), name) != 0)
+	while ((r = walk_record(&w, &record)) == 0) {
+		if (!is_of(&record, name, ns_t_cname))
 			continue;
 		*moved = true;
-		return expand_target(answer, ns_rr_rdata(rr), name);
+		return expand_target(&w, record.data, &record, name);
 	}
-	return 0;
+	return r == QE_EOF ? 0 : r;
 }
 
 static int
-take_mx(ns_msg *answer, const ns_rr *rr, struct dns_found *found)
+take_mx(
+    const struct walk *w, const struct record *record, struct dns_found *found)
 {
 	char name[DNS_TEXT_MAX];
 	struct dns_mx *mx = &found->mx[found->mx_count];
 	size_t len;
 
-	if (ns_rr_rdlen(*rr) < 3 ||
-	    expand_target(answer, ns_rr_rdata(*rr) + 2, name) < 0)
+	if (record->len < 3 ||
+	    expand_target(w, record->data + 2, record, name) < 0)
 		return QE_TEMP;
 	len = strlen(name);
 	/* Only a name full of escapes is longer: it cannot be a host. */
 	if (len > DNS_NAME_MAX || found->mx_count == DNS_MX_MAX)
 		return 0;
-	mx->preference = ns_get16(ns_rr_rdata(*rr));
+	mx->preference = get16(record->data);
 	memcpy(mx->name, name, len + 1);
 	found->mx_count++;
 	return 0;
 }
 
 static int
-take_address(const ns_rr *rr, struct dns_found *found)
+take_address(const struct record *record, struct dns_found *found)
 {
-	bool v4 = ns_rr_type(*rr) == ns_t_a;
+	bool v4 = record->type == ns_t_a;
 	struct ipaddr ip;
 	int r;
 
-	if (ns_rr_rdlen(*rr) != (v4 ? NS_INADDRSZ : NS_IN6ADDRSZ))
+	if (record->len != (v4 ? NS_INADDRSZ : NS_IN6ADDRSZ))
 		return QE_TEMP;
 	if (found->address_count == DNS_ADDRESSES_MAX)
 		return 0;
-	ipaddr_set(&ip, v4 ? AF_INET : AF_INET6, ns_rr_rdata(*rr));
+	ipaddr_set(&ip, v4 ? AF_INET : AF_INET6, record->data);
 	r = ipaddr_list_add(found->addresses, &ip);
 	if (r == 0)
 		found->address_count++;
@@ -250,27 +315,25 @@ take_address(const ns_rr *rr, struct dns_found *found)
 /* All records of the wanted type that belong to name. */
 static int
 take_records(
-    ns_msg *answer, unsigned type, const char *name, struct dns_found *found)
+    struct walk w, unsigned type, const char *name, struct dns_found *found)
 {
-	int count = ns_msg_count(*answer, ns_s_an);
-	int r = 0;
-	ns_rr rr;
+	struct record record;
+	int r;
 
-	for (int i = 0; i < count && r == 0; i++) {
-		if (ns_parserr(answer, ns_s_an, i, &rr) < 0)
-			return QE_TEMP;
-		if (ns_rr_type(rr) != type || ns_rr_class(rr) != ns_c_in ||
-		    strcasecmp(ns_rr_name(rr), name) != 0)
+	while ((r = walk_record(&w, &record)) == 0) {
+		if (!is_of(&record, name, type))
 			continue;
-		r = type == DNS_MX ? take_mx(answer, &rr, found)
-				   : take_address(&rr, found);
+		r = type == DNS_MX ? take_mx(&w, &record, found)
+				   : take_address(&record, found);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return r == QE_EOF ? 0 : r;
 }
 
 static int
-read_answer(
-    ns_msg *handle, const struct dns_query *query, struct dns_found *found)
+read_answer(const struct walk *walk, const struct dns_query *query,
+    struct dns_found *found)
 {
 	bool moved = true;
 	int r;
@@ -278,16 +341,16 @@ read_answer(
 	for (int i = 0; moved; i++) {
 		if (i > DNS_CHAIN_MAX)
 			return QE_TEMP;
-		r = follow_alias(handle, found->alias, &moved);
+		r = follow_alias(*walk, found->alias, &moved);
 		if (r < 0)
 			return r;
 	}
-	r = take_records(handle, query->type, found->alias, found);
+	r = take_records(*walk, query->type, found->alias, found);
 	if (r < 0)
 		return r;
 	if (found->mx_count > 0 || found->address_count > 0)
 		return 0;
-	if (ns_msg_getflag(*handle, ns_f_rcode) == ns_r_nxdomain)
+	if ((walk->start[3] & 0x0f) == ns_r_nxdomain)
 		return QE_DENIED;
 	return strcasecmp(found->alias, query->name) == 0 ? QE_ABSENT : QE_EOF;
 }
@@ -296,15 +359,15 @@ int
 dns_answer_read(const struct dns_query *query, const unsigned char *answer,
     size_t len, struct dns_found *found)
 {
-	ns_msg handle;
+	struct walk walk;
 	int r;
 
 	memcpy(found->alias, query->name, sizeof(found->alias));
 	found->mx_count = 0;
 	found->address_count = 0;
-	if (ns_initparse(answer, (int)len, &handle) < 0)
+	if (walk_begin(&walk, query, answer, len) < 0)
 		return QE_TEMP;
-	r = read_answer(&handle, query, found);
+	r = read_answer(&walk, query, found);
 	/* Half an answer is none. */
 	if (r < 0 && found->addresses != NULL)
 		found->addresses->count -= found->address_count;

@@ -1,0 +1,53 @@
+/*
+ * What qmail-remote tells qmail-rspawn: a record for each recipient that was
+ * asked for, in their order, and one for the message (interface spec 7).
+ */
+#ifndef REMOTE_REPORT_H
+#define REMOTE_REPORT_H
+
+#include "base/buf.h"
+
+enum { REPORT_TEXT_MAX = 8192 }; /* bytes of one record */
+
+enum recipient_state {
+	RECIPIENT_UNASKED = 0,
+	RECIPIENT_ACCEPTED = 'r',
+	RECIPIENT_REJECTED = 'h',
+	RECIPIENT_DEFERRED = 's'
+};
+
+struct recipient {
+	struct strv address;
+	enum recipient_state state; /* the last answer, of any exchanger */
+	struct buf text;            /* the record without its letter */
+};
+
+struct report {
+	struct recipient *recipients; /* owned; so are their texts */
+	size_t count;
+	char letter; /* K, Z or D; 0 as long as nothing is known */
+	struct buf text;
+};
+
+/* The addresses are lent.  0 or QE_NOMEM. */
+int report_init(struct report *report, char *const *addresses, size_t count);
+void report_free(struct report *report);
+
+/* Says how the message fared, instead of what was said before. */
+void report_set(struct report *report, char letter, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for one recipient. */
+void report_set_recipient(struct recipient *recipient,
+    enum recipient_state state, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Appends "Remote host said: ..."; nothing for an empty reply. */
+void report_add_said(struct buf *text, struct strv said);
+
+/*
+ * Writes everything at once.  Records stop before the first recipient that
+ * was never asked for, as only its place tells whom a record is for.  0 or
+ * QE_SYS, QE_NOMEM.
+ */
+int report_write(const struct report *report, int fd);
+
+#endif

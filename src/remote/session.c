@@ -1,0 +1,165 @@
+/*
+ * One SMTP connection as a client.  Whatever the peer sends or does not send,
+ * each call here comes back in bounded time with a code.
+ */
+#include "remote/session.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "smtp/reply.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+static int64_t
+deadline(const struct session *s)
+{
+	int64_t d = clock_mono_ms() + s->settings->remote_ms;
+
+	return d < s->end_ms ? d : s->end_ms;
+}
+
+int
+session_connect(struct session *s, const struct session_settings *settings,
+    const struct target *target)
+{
+	int64_t now = clock_mono_ms();
+	int r;
+
+	s->settings = settings;
+	s->target = *target;
+	ipaddr_format(&target->ip, s->ip);
+	s->end_ms = now + INT64_C(1000) * SESSION_SECONDS_MAX;
+	s->broken = false;
+	s->out = (struct buf)BUF_LIMIT(SESSION_WRITE_MAX);
+	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
+	s->extensions = 0;
+	s->size_limit = 0;
+	s->code = 0;
+	r = net_connect(&target->ip, target->port, NULL,
+	    now + settings->connect_ms, &s->fd);
+	if (r < 0)
+		return r;
+	source_init(&s->in, s->fd, s->in_data, sizeof(s->in_data));
+	return 0;
+}
+
+int
+session_flush(struct session *s)
+{
+	struct sink sink;
+	int r = s->out.err;
+
+	/* Without a buffer of its own it writes ours as it is. */
+	sink_init(&sink, s->fd, NULL, 0);
+	sink.timeout_ms = deadline(s) - clock_mono_ms();
+	if (sink.timeout_ms <= 0)
+		sink.timeout_ms = 1; /* 0 would mean for ever */
+	if (r == 0 && s->out.len > 0)
+		r = sink_put_view(&sink, buf_view(&s->out));
+	buf_reset(&s->out);
+	if (r < 0)
+		s->broken = true;
+	return r;
+}
+
+int
+session_reply(struct session *s)
+{
+	int r;
+
+	s->code = 0;
+	r = reply_read(&s->in, deadline(s), &s->code, &s->said);
+	if (r < 0)
+		s->broken = true;
+	return r;
+}
+
+/* "SIZE 1000", "SIZE", "PIPELINING" ... behind the code of a line. */
+static void
+note_extension(struct session *s, struct strv line)
+{
+	struct strv keyword = strv_cut(&line, ' ', NULL);
+	uint64_t limit;
+
+	if (strv_eq_nocase(keyword, STRV("PIPELINING"))) {
+		s->extensions |= SESSION_PIPELINING;
+	} else if (strv_eq_nocase(keyword, STRV("8BITMIME"))) {
+		s->extensions |= SESSION_8BITMIME;
+	} else if (strv_eq_nocase(keyword, STRV("SIZE"))) {
+		s->extensions |= SESSION_SIZE;
+		if (strv_to_u64(strv_trim_blanks(line), INT64_MAX, &limit) == 0)
+			s->size_limit = limit;
+	}
+}
+
+static void
+note_extensions(struct session *s)
+{
+	struct strv rest = buf_view(&s->said);
+
+	(void)strv_cut(&rest, '\n', NULL); /* the server's name */
+	while (rest.len > 0) {
+		struct strv line = strv_cut(&rest, '\n', NULL);
+
+		note_extension(s, strv_trim_end(strv_skip(line, 4)));
+	}
+}
+
+static int
+say_hello(struct session *s, const char *verb)
+{
+	int r;
+
+	buf_add_str(&s->out, verb);
+	buf_add_char(&s->out, ' ');
+	buf_add_view(&s->out, s->settings->helohost);
+	buf_add_str(&s->out, "\r\n");
+	r = session_flush(s);
+	return r < 0 ? r : session_reply(s);
+}
+
+/* A reply that does not parse is a refusal; no reply is a death. */
+static enum session_result
+judge_hello(const struct session *s, int r, enum session_result dead)
+{
+	if (r < 0 && r != QE_SYNTAX)
+		return dead;
+	return r == 0 && s->code == 250 ? SESSION_READY : SESSION_NAME_REJECTED;
+}
+
+enum session_result
+session_greet(struct session *s, bool only_helo)
+{
+	enum session_result result;
+	int r = session_reply(s);
+
+	if (r < 0 && r != QE_SYNTAX)
+		return SESSION_DIED;
+	if (r < 0 || s->code != 220)
+		return SESSION_NO_GREETING;
+	if (!only_helo) {
+		r = say_hello(s, "EHLO");
+		result = judge_hello(s, r, SESSION_DIED_AT_EHLO);
+		if (result == SESSION_READY)
+			note_extensions(s);
+		if (r < 0 || s->code < 500)
+			return result;
+	}
+	r = say_hello(s, "HELO");
+	return judge_hello(s, r, SESSION_DIED);
+}
+
+void
+session_close(struct session *s)
+{
+	static const char quit[] = "QUIT\r\n";
+
+	if (!s->broken && s->fd >= 0 &&
+	    send(s->fd, quit, sizeof(quit) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) <
+		0)
+		s->broken = true;
+	io_close(&s->fd);
+	buf_free(&s->out);
+	buf_free(&s->said);
+}
