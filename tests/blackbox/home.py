@@ -47,7 +47,7 @@ def own(path):
 
 def make_dirs(path, mode=0o755):
     """mkdir -p with ownership and mode on each new directory."""
-    path = str(path)
+    path = str(path).rstrip("/")
     if os.path.isdir(path):
         return path
     make_dirs(os.path.dirname(path))
