@@ -1,0 +1,19 @@
+/*
+ * What single instructions do.  All return 0, EX_SKIP_REST (a program said
+ * so), or a failure as delivery_run does.
+ */
+#ifndef LOCAL_INSTRUCTION_H
+#define LOCAL_INSTRUCTION_H
+
+#include "local/deliver.h"
+
+int instruction_maildir(struct delivery *d, struct strv path);
+int instruction_mbox(struct delivery *d, struct strv path);
+int instruction_program(struct delivery *d, struct strv command);
+/* Sends what was collected, as one message, and adds its number. */
+int instruction_forward_all(struct delivery *d);
+
+/* What the exit code of a program means: 0, 99, 100 or 111. */
+int instruction_program_verdict(int exit_code);
+
+#endif
