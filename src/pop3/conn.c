@@ -1,0 +1,127 @@
+/*
+ * Commands and replies of POP3, with the limits that hold whatever a client
+ * sends: a deadline per line and per write, an end of the session, a largest
+ * line, and an amount of nonsense.  Never looks into mail.
+ */
+#include "pop3/conn.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "smtp/line.h"
+
+#include <string.h>
+
+void
+pop3_conn_init(struct pop3_conn *c, char *in, size_t in_size, char *out,
+    size_t out_size, int64_t session_seconds)
+{
+	*c = (struct pop3_conn){ .line = BUF_LIMIT(POP3_LINE_MAX),
+		.end_ms = clock_deadline(session_seconds) };
+	source_init(&c->in, 0, in, in_size);
+	sink_init(&c->out, 1, out, out_size);
+	/* At once and for good: a buffer that moves leaves copies behind. */
+	buf_reserve(&c->line, POP3_LINE_MAX);
+}
+
+void
+pop3_conn_free(struct pop3_conn *c)
+{
+	explicit_bzero(c->in.data, c->in.cap);
+	buf_free_secret(&c->line);
+}
+
+/* A deadline of seconds, but never behind the end of the session. */
+static int64_t
+pop3_deadline(const struct pop3_conn *c)
+{
+	int64_t idle = clock_deadline(POP3_IDLE);
+
+	return idle < c->end_ms ? idle : c->end_ms;
+}
+
+int
+pop3_flush(struct pop3_conn *c)
+{
+	int64_t left = pop3_deadline(c) - clock_mono_ms();
+
+	c->out.timeout_ms = left > 0 ? left : 1;
+	return sink_flush(&c->out);
+}
+
+static int
+pop3_read_line(struct pop3_conn *c, unsigned *flaws)
+{
+	if (strv_find(source_peek(&c->in), '\n') == STRV_NPOS) {
+		int r = pop3_flush(c);
+
+		if (r != 0)
+			return r;
+	}
+	return line_read(&c->in, pop3_deadline(c), &c->line, flaws);
+}
+
+int
+pop3_next(struct pop3_conn *c, struct pop3_command *command)
+{
+	unsigned flaws;
+	int r;
+
+	for (;;) {
+		if (c->junk > POP3_JUNK_MAX) {
+			pop3_err(c, "too many bad commands");
+			pop3_flush(c);
+			return QE_LIMIT;
+		}
+		r = pop3_read_line(c, &flaws);
+		if (r != 0)
+			return r;
+		if ((flaws & ~(unsigned)LINE_BARE_LF) == 0)
+			break;
+		pop3_junk(c,
+		    flaws & LINE_TOO_LONG ? "line too long" : "syntax error");
+	}
+	command->argument = buf_view(&c->line);
+	command->verb = strv_cut(&command->argument, ' ', NULL);
+	return 0;
+}
+
+static void
+pop3_say(struct pop3_conn *c, const char *status, const char *text)
+{
+	sink_put_str(&c->out, status);
+	sink_put_str(&c->out, text);
+	sink_put_str(&c->out, "\r\n");
+}
+
+void
+pop3_ok(struct pop3_conn *c, const char *text)
+{
+	pop3_say(c, "+OK ", text);
+}
+
+void
+pop3_err(struct pop3_conn *c, const char *text)
+{
+	pop3_say(c, "-ERR ", text);
+}
+
+void
+pop3_junk(struct pop3_conn *c, const char *text)
+{
+	c->junk++;
+	pop3_err(c, text);
+}
+
+void
+pop3_capa(struct pop3_conn *c)
+{
+	pop3_ok(c, "");
+	sink_put_str(&c->out, "AUTH-RESP-CODE\r\n"
+			      "TOP\r\n"
+			      "USER\r\n"
+			      "UIDL\r\n"
+			      "PIPELINING\r\n"
+			      "RESP-CODES\r\n"
+			      "EXPIRE NEVER\r\n"
+			      "IMPLEMENTATION qmail-md\r\n"
+			      ".\r\n");
+}

@@ -1,0 +1,350 @@
+/*
+ * Listing and changing a Maildir for POP3: one pass over each directory, one
+ * fstatat(2) for each name that does not tell its size, about 100 bytes of
+ * memory a message.  Never reads mail.
+ *
+ * The order is that of the files' mtimes.  Where no stat was made the time in
+ * the name stands for it: both are the delivery's, to the microsecond if the
+ * name has one, so that they can be compared.
+ *
+ * Nothing here is flushed to the disk.  A rename or an unlink that a power
+ * cut takes back costs a message shown twice, never one lost.
+ */
+#include "pop3/mailbox.h"
+#include "base/error.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MICRO INT64_C(1000000)
+
+enum { MAILBOX_FIRST = 64 }; /* messages of the first allocation */
+
+/* Years until 2286; what lies outside is no time of a delivery. */
+#define TIME_MAX   INT64_C(9999999999)
+#define SIZE_LIMIT (UINT64_C(1) << 50)
+
+/* The digits that the view starts with, taken off it. */
+static struct strv
+take_digits(struct strv *v)
+{
+	size_t n = 0;
+	struct strv digits;
+
+	while (n < v->len && ascii_is_digit(v->ptr[n]))
+		n++;
+	digits = strv_head(*v, n);
+	*v = strv_skip(*v, n);
+	return digits;
+}
+
+/* ".M<microseconds>P..." behind the seconds; 0 where it is not. */
+static uint64_t
+name_microseconds(struct strv rest)
+{
+	uint64_t micro = 0;
+
+	if (!strv_starts(rest, STRV(".M")))
+		return 0;
+	rest = strv_skip(rest, 2);
+	if (strv_to_u64(take_digits(&rest), MICRO - 1, &micro) != 0)
+		return 0;
+	return micro;
+}
+
+bool
+mailbox_parse_name(struct strv name, uint64_t *size, int64_t *time)
+{
+	struct strv rest = strv_cut(&name, ':', NULL);
+	uint64_t seconds, bytes;
+	const char *mark;
+
+	if (strv_to_u64(take_digits(&rest), TIME_MAX, &seconds) != 0)
+		return false;
+	mark = memmem(rest.ptr, rest.len, ",S=", 3);
+	if (mark == NULL)
+		return false;
+	name = strv_skip(rest, (size_t)(mark - rest.ptr) + 3);
+	if (strv_to_u64(take_digits(&name), SIZE_LIMIT, &bytes) != 0)
+		return false;
+	if (name.len != 0 && name.ptr[0] != ',')
+		return false;
+	*size = bytes;
+	*time = (int64_t)(seconds * (uint64_t)MICRO + name_microseconds(rest));
+	return true;
+}
+
+static struct mailbox_message *
+mailbox_slot(struct mailbox *m)
+{
+	struct mailbox_message *bigger;
+	size_t cap = m->cap == 0 ? MAILBOX_FIRST : m->cap * 2;
+
+	if (m->count < m->cap)
+		return &m->messages[m->count];
+	bigger = reallocarray(m->messages, cap, sizeof *bigger);
+	if (bigger == NULL)
+		return NULL;
+	m->messages = bigger;
+	m->cap = cap;
+	return &m->messages[m->count];
+}
+
+static int
+mailbox_add(struct mailbox *m, const char *name, int64_t time, uint64_t size,
+    bool is_new)
+{
+	struct mailbox_message *slot = mailbox_slot(m);
+	size_t at = m->names.len;
+
+	buf_add(&m->names, name, strlen(name) + 1);
+	if (slot == NULL || m->names.err != 0)
+		return QE_NOMEM;
+	*slot = (struct mailbox_message){ .time = time,
+		.size = size & ((UINT64_C(1) << 62) - 1),
+		.is_new = is_new,
+		.name = (uint32_t)at };
+	m->bytes += size;
+	m->count++;
+	return 0;
+}
+
+/* The file behind a name; false if it is no message that can be listed. */
+static bool
+mailbox_stat(int dirfd, const char *name, uint64_t *size, int64_t *time)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (st.st_size < 0 || (uint64_t)st.st_size > SIZE_LIMIT)
+		return false;
+	*size = (uint64_t)st.st_size;
+	*time = st.st_mtim.tv_sec < 0 ? 0
+		: st.st_mtim.tv_sec > TIME_MAX
+		    ? TIME_MAX * MICRO
+		    : st.st_mtim.tv_sec * MICRO + st.st_mtim.tv_nsec / 1000;
+	return true;
+}
+
+static int
+mailbox_consider(struct mailbox *m, int dirfd, const struct dirent *entry,
+    int64_t now, bool is_new)
+{
+	const char *name = entry->d_name;
+	uint64_t size;
+	int64_t time;
+
+	if (name[0] == '.')
+		return 0;
+	if (entry->d_type != DT_REG ||
+	    !mailbox_parse_name(strv_of(name), &size, &time) ||
+	    time / MICRO >= now)
+		if (!mailbox_stat(dirfd, name, &size, &time))
+			return 0;
+	if (time / MICRO >= now)
+		return 0;
+	return mailbox_add(m, name, time, size, is_new);
+}
+
+static int
+mailbox_scan(struct mailbox *m, int dirfd, int64_t now, bool is_new)
+{
+	int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (dir == NULL) {
+		io_close(&copy);
+		return QE_SYS;
+	}
+	while (r == 0 && m->count < MAILBOX_MESSAGES_MAX) {
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL) {
+			r = errno == 0 ? 0 : QE_SYS;
+			break;
+		}
+		r = mailbox_consider(m, dirfd, entry, now, is_new);
+	}
+	closedir(dir);
+	return r;
+}
+
+/* Deliveries that were never finished; failures are none of our business. */
+static void
+mailbox_sweep_tmp(int64_t now)
+{
+	DIR *dir = opendir("tmp");
+	const struct dirent *entry;
+	struct stat st;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    fstatat(dirfd(dir), entry->d_name, &st,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_atime < now - MAILBOX_TMP_AGE)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+}
+
+static int
+mailbox_order(const void *left, const void *right, void *names)
+{
+	const struct mailbox_message *a = left, *b = right;
+	const char *bytes = names;
+
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return strcmp(bytes + a->name, bytes + b->name);
+}
+
+static int
+mailbox_list(struct mailbox *m, int64_t now)
+{
+	int r;
+
+	m->new_fd = open("new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	m->cur_fd = open("cur", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->new_fd < 0 || m->cur_fd < 0)
+		return QE_SYS;
+	r = mailbox_scan(m, m->new_fd, now, true);
+	if (r == 0)
+		r = mailbox_scan(m, m->cur_fd, now, false);
+	if (r == 0 && m->count > 0)
+		qsort_r(m->messages, m->count, sizeof *m->messages,
+		    mailbox_order, m->names.data);
+	return r;
+}
+
+int
+mailbox_open(const char *dir, int64_t now, struct mailbox *out)
+{
+	struct mailbox m = { .names = BUF_LIMIT(MAILBOX_NAMES_MAX),
+		.new_fd = -1,
+		.cur_fd = -1 };
+	int r;
+
+	if (chdir(dir) < 0)
+		return QE_ABSENT;
+	mailbox_sweep_tmp(now);
+	r = mailbox_list(&m, now);
+	if (r != 0)
+		mailbox_free(&m);
+	else
+		*out = m;
+	return r;
+}
+
+void
+mailbox_free(struct mailbox *m)
+{
+	free(m->messages);
+	m->messages = NULL;
+	m->count = m->cap = 0;
+	buf_free(&m->names);
+	io_close(&m->new_fd);
+	io_close(&m->cur_fd);
+}
+
+const char *
+mailbox_name(const struct mailbox *m, size_t index)
+{
+	return m->names.data + m->messages[index].name;
+}
+
+struct strv
+mailbox_uid(const struct mailbox *m, size_t index)
+{
+	struct strv name = strv_of(mailbox_name(m, index));
+
+	return strv_cut(&name, ':', NULL);
+}
+
+static int
+mailbox_dir(const struct mailbox *m, size_t index)
+{
+	return m->messages[index].is_new ? m->new_fd : m->cur_fd;
+}
+
+int
+mailbox_open_message(
+    const struct mailbox *m, size_t index, int *fd, uint64_t *size)
+{
+	struct stat st;
+	int found = openat(mailbox_dir(m, index), mailbox_name(m, index),
+	    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (found < 0)
+		return QE_SYS;
+	if (fstat(found, &st) < 0 || !S_ISREG(st.st_mode)) {
+		io_close(&found);
+		return QE_SYS;
+	}
+	*fd = found;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+void
+mailbox_delete(struct mailbox *m, size_t index)
+{
+	m->messages[index].is_deleted = 1;
+	m->bytes -= m->messages[index].size;
+}
+
+void
+mailbox_undelete_all(struct mailbox *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->messages[i].is_deleted) {
+			m->messages[i].is_deleted = 0;
+			m->bytes += m->messages[i].size;
+		}
+}
+
+/* A message of the same name in cur/ is never overwritten. */
+static void
+mailbox_move_to_cur(const struct mailbox *m, const char *name)
+{
+	char seen[NAME_MAX + sizeof ":2,"];
+	const char *flags = strchr(name, ':') == NULL ? ":2," : "";
+	int n = snprintf(seen, sizeof seen, "%s%s", name, flags);
+
+	if (n < 0 || (size_t)n >= sizeof seen)
+		return;
+	if (renameat2(m->new_fd, name, m->cur_fd, seen, RENAME_NOREPLACE) == 0)
+		return;
+	/* Some file systems know no RENAME_NOREPLACE. */
+	if (errno == EINVAL && faccessat(m->cur_fd, seen, F_OK, 0) < 0 &&
+	    errno == ENOENT)
+		renameat(m->new_fd, name, m->cur_fd, seen);
+}
+
+bool
+mailbox_commit(struct mailbox *m)
+{
+	bool complete = true;
+
+	for (size_t i = 0; i < m->count; i++) {
+		const char *name = mailbox_name(m, i);
+
+		if (m->messages[i].is_deleted) {
+			if (unlinkat(mailbox_dir(m, i), name, 0) < 0)
+				complete = false;
+		} else if (m->messages[i].is_new) {
+			mailbox_move_to_cur(m, name);
+		}
+	}
+	return complete;
+}

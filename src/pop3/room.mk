@@ -1,0 +1,12 @@
+# Programs of this room: objects, external libraries, link and install mode.
+PROGRAMS += qmail-popup qmail-pop3d
+
+obj.qmail-popup    := pop3/qmail-popup.o pop3/conn.o
+static.qmail-popup := 1
+mode.qmail-popup   := 0711
+
+obj.qmail-pop3d    := pop3/qmail-pop3d.o pop3/retrieve.o pop3/mailbox.o \
+	pop3/conn.o
+static.qmail-pop3d := 1
+
+TESTABLE += pop3/conn.o pop3/mailbox.o
