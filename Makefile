@@ -108,12 +108,16 @@ $(B)/bin/$(1): $(script.$(1))
 endef
 $(foreach s,$(SCRIPTS),$(eval $(call script_rule,$(s))))
 
-# Unit tests see every library room and, from program rooms, the objects that
-# the room.mk files list in TESTABLE.
-$(B)/unit/%: tests/unit/%.c $(ARCHIVES) $(TESTABLE:%=$(B)/obj/%)
+# Unit tests see every library room and, of the program rooms whose headers
+# they include, the objects that the room.mk files list in TESTABLE.
+testable = $(addprefix $(B)/obj/,$(foreach room,$(shell sed -n \
+	's,^.include "\([a-z0-9]*\)/.*,\1,p' tests/unit/$(1).c | \
+	sort -u),$(filter $(room)/%,$(TESTABLE))))
+.SECONDEXPANSION:
+$(B)/unit/%: tests/unit/%.c $(ARCHIVES) $$(call testable,$$*)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $< \
-		$(TESTABLE:%=$(B)/obj/%) $(ARCHIVES) -lcmocka -lcdb
+		$(call testable,$*) $(ARCHIVES) -lcmocka -lcdb
 
 # Manual pages: ".\" CONTROLS program" becomes the table of its controls.
 $(B)/man/%: man/% $(B)/tool/control-table
