@@ -263,8 +263,13 @@ run_message(struct transaction *t)
 		(void)died(t, 0, "Possible duplicate! (#4.4.2)");
 		return VERDICT_FINAL;
 	}
-	if (!is_positive(s))
-		return refused(t, "", " failed after I sent the message.");
+	if (!is_positive(s)) {
+		enum verdict verdict =
+		    refused(t, "", " failed after I sent the message.");
+
+		/* An answer that is none leaves it open who has it now. */
+		return s->code < 400 ? VERDICT_FINAL : verdict;
+	}
 	report_set(t->report, 'K', "%s accepted message.", s->ip);
 	report_add_said(&t->report->text, buf_view(&s->said));
 	return VERDICT_FINAL;
