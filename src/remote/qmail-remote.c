@@ -8,7 +8,7 @@
  */
 #include "base/error.h"
 #include "base/program.h"
-#include "remote/delivery.h"
+#include "remote/dispatch.h"
 #include "remote/names.h"
 
 #include <string.h>
@@ -77,12 +77,12 @@ deliver(struct report *report, struct strv host, struct strv sender,
 		.timeout_ms =
 		    connect_ms < LOOKUP_MS_MAX ? connect_ms : LOOKUP_MS_MAX };
 	struct names names = names_real(&real);
-	struct session_settings settings = { .helohost =
-						 buf_view(&config->helohost),
+	struct peer_settings settings = { .helohost =
+					      buf_view(&config->helohost),
 		.connect_ms = connect_ms,
 		.remote_ms = config->timeout_remote * 1000 };
 	struct message message;
-	struct delivery delivery = { .smtproutes = &config->smtproutes,
+	struct dispatch dispatch = { .smtproutes = &config->smtproutes,
 		.names = &names,
 		.settings = &settings,
 		.message = &message,
@@ -97,7 +97,7 @@ deliver(struct report *report, struct strv host, struct strv sender,
 				  : "Unable to read message. (#4.3.0)");
 		return;
 	}
-	delivery_run(&delivery);
+	dispatch_run(&dispatch);
 	message_close(&message);
 	names_close(&real);
 }

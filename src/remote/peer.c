@@ -2,7 +2,7 @@
  * One SMTP connection as a client.  Whatever the peer sends or does not send,
  * each call here comes back in bounded time with a code.
  */
-#include "remote/session.h"
+#include "remote/peer.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 static int64_t
-deadline(const struct session *s)
+deadline(const struct peer *s)
 {
 	int64_t d = clock_mono_ms() + s->settings->remote_ms;
 
@@ -20,7 +20,7 @@ deadline(const struct session *s)
 }
 
 int
-session_connect(struct session *s, const struct session_settings *settings,
+peer_connect(struct peer *s, const struct peer_settings *settings,
     const struct target *target)
 {
 	int64_t now = clock_mono_ms();
@@ -29,9 +29,9 @@ session_connect(struct session *s, const struct session_settings *settings,
 	s->settings = settings;
 	s->target = *target;
 	ipaddr_format(&target->ip, s->ip);
-	s->end_ms = now + INT64_C(1000) * SESSION_SECONDS_MAX;
+	s->end_ms = now + INT64_C(1000) * PEER_SECONDS_MAX;
 	s->broken = false;
-	s->out = (struct buf)BUF_LIMIT(SESSION_WRITE_MAX);
+	s->out = (struct buf)BUF_LIMIT(PEER_WRITE_MAX);
 	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
 	s->extensions = 0;
 	s->size_limit = 0;
@@ -45,7 +45,7 @@ session_connect(struct session *s, const struct session_settings *settings,
 }
 
 int
-session_flush(struct session *s)
+peer_flush(struct peer *s)
 {
 	struct sink sink;
 	int r = s->out.err;
@@ -64,7 +64,7 @@ session_flush(struct session *s)
 }
 
 int
-session_reply(struct session *s)
+peer_reply(struct peer *s)
 {
 	int r;
 
@@ -77,24 +77,24 @@ session_reply(struct session *s)
 
 /* "SIZE 1000", "SIZE", "PIPELINING" ... behind the code of a line. */
 static void
-note_extension(struct session *s, struct strv line)
+note_extension(struct peer *s, struct strv line)
 {
 	struct strv keyword = strv_cut(&line, ' ', NULL);
 	uint64_t limit;
 
 	if (strv_eq_nocase(keyword, STRV("PIPELINING"))) {
-		s->extensions |= SESSION_PIPELINING;
+		s->extensions |= PEER_PIPELINING;
 	} else if (strv_eq_nocase(keyword, STRV("8BITMIME"))) {
-		s->extensions |= SESSION_8BITMIME;
+		s->extensions |= PEER_8BITMIME;
 	} else if (strv_eq_nocase(keyword, STRV("SIZE"))) {
-		s->extensions |= SESSION_SIZE;
+		s->extensions |= PEER_SIZE;
 		if (strv_to_u64(strv_trim_blanks(line), INT64_MAX, &limit) == 0)
 			s->size_limit = limit;
 	}
 }
 
 static void
-note_extensions(struct session *s)
+note_extensions(struct peer *s)
 {
 	struct strv rest = buf_view(&s->said);
 
@@ -107,7 +107,7 @@ note_extensions(struct session *s)
 }
 
 static int
-say_hello(struct session *s, const char *verb)
+say_hello(struct peer *s, const char *verb)
 {
 	int r;
 
@@ -115,43 +115,43 @@ say_hello(struct session *s, const char *verb)
 	buf_add_char(&s->out, ' ');
 	buf_add_view(&s->out, s->settings->helohost);
 	buf_add_str(&s->out, "\r\n");
-	r = session_flush(s);
-	return r < 0 ? r : session_reply(s);
+	r = peer_flush(s);
+	return r < 0 ? r : peer_reply(s);
 }
 
 /* A reply that does not parse is a refusal; no reply is a death. */
-static enum session_result
-judge_hello(const struct session *s, int r, enum session_result dead)
+static enum peer_result
+judge_hello(const struct peer *s, int r, enum peer_result dead)
 {
 	if (r < 0 && r != QE_SYNTAX)
 		return dead;
-	return r == 0 && s->code == 250 ? SESSION_READY : SESSION_NAME_REJECTED;
+	return r == 0 && s->code == 250 ? PEER_READY : PEER_NAME_REJECTED;
 }
 
-enum session_result
-session_greet(struct session *s, bool only_helo)
+enum peer_result
+peer_greet(struct peer *s, bool only_helo)
 {
-	enum session_result result;
-	int r = session_reply(s);
+	enum peer_result result;
+	int r = peer_reply(s);
 
 	if (r < 0 && r != QE_SYNTAX)
-		return SESSION_DIED;
+		return PEER_DIED;
 	if (r < 0 || s->code != 220)
-		return SESSION_NO_GREETING;
+		return PEER_NO_GREETING;
 	if (!only_helo) {
 		r = say_hello(s, "EHLO");
-		result = judge_hello(s, r, SESSION_DIED_AT_EHLO);
-		if (result == SESSION_READY)
+		result = judge_hello(s, r, PEER_DIED_AT_EHLO);
+		if (result == PEER_READY)
 			note_extensions(s);
 		if (r < 0 || s->code < 500)
 			return result;
 	}
 	r = say_hello(s, "HELO");
-	return judge_hello(s, r, SESSION_DIED);
+	return judge_hello(s, r, PEER_DIED);
 }
 
 void
-session_close(struct session *s)
+peer_close(struct peer *s)
 {
 	static const char quit[] = "QUIT\r\n";
 

@@ -1,26 +1,26 @@
 /* One message to one host: exchangers in turn until one of them decides. */
-#ifndef REMOTE_DELIVERY_H
-#define REMOTE_DELIVERY_H
+#ifndef REMOTE_DISPATCH_H
+#define REMOTE_DISPATCH_H
 
 #include "remote/message.h"
+#include "remote/peer.h"
 #include "remote/report.h"
-#include "remote/session.h"
 
 enum {
-	DELIVERY_TARGETS_MAX = 20,   /* addresses that are connected to */
-	DELIVERY_SECONDS_MAX = 3600, /* after these no other is tried */
+	DISPATCH_TARGETS_MAX = 20,   /* addresses that are connected to */
+	DISPATCH_SECONDS_MAX = 3600, /* after these no other is tried */
 };
 
-struct delivery {
+struct dispatch {
 	const struct control_set *smtproutes;
 	const struct names *names;
-	const struct session_settings *settings;
+	const struct peer_settings *settings;
 	struct message *message;
 	struct report *report;
 	struct strv host, sender;
 };
 
 /* Afterwards the report has a record for the message. */
-void delivery_run(struct delivery *delivery);
+void dispatch_run(struct dispatch *dispatch);
 
 #endif

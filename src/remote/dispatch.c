@@ -5,12 +5,12 @@
  * long as it is certain that the message was not accepted.  The report is
  * then that of the last one that said something.
  */
-#include "remote/delivery.h"
+#include "remote/dispatch.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "mail/address.h"
-#include "remote/transaction.h"
+#include "remote/transfer.h"
 #include "spool/tcpto.h"
 
 #include <errno.h>
@@ -82,23 +82,23 @@ report_no_target(struct report *report, const struct route *route)
 
 static enum verdict
 report_session(
-    struct delivery *d, const struct session *s, enum session_result result)
+    struct dispatch *d, const struct peer *s, enum peer_result result)
 {
 	struct report *report = d->report;
 
 	switch (result) {
-	case SESSION_READY:
+	case PEER_READY:
 		break;
-	case SESSION_DIED:
-	case SESSION_DIED_AT_EHLO:
+	case PEER_DIED:
+	case PEER_DIED_AT_EHLO:
 		report_set(report, 'Z',
 		    "Connected to %s but connection died. (#4.4.2)", s->ip);
 		break;
-	case SESSION_NO_GREETING:
+	case PEER_NO_GREETING:
 		report_set(
 		    report, 'Z', "Connected to %s but greeting failed.", s->ip);
 		break;
-	case SESSION_NAME_REJECTED:
+	case PEER_NAME_REJECTED:
 		report_set(report, 'Z',
 		    "Connected to %s but my name was rejected.", s->ip);
 		break;
@@ -116,7 +116,7 @@ is_local_trouble(int errnum)
 }
 
 static enum verdict
-connect_failed(struct delivery *d, const struct target *target, int r)
+connect_failed(struct dispatch *d, const struct target *target, int r)
 {
 	if (r == QE_TIMEOUT)
 		tcpto_note_timeout(&target->ip, clock_wall());
@@ -129,51 +129,51 @@ connect_failed(struct delivery *d, const struct target *target, int r)
 
 /* One session; *result tells how its greeting went. */
 static enum verdict
-try_session(struct delivery *d, const struct target *target, bool only_helo,
-    enum session_result *result)
+try_session(struct dispatch *d, const struct target *target, bool only_helo,
+    enum peer_result *result)
 {
-	struct session s;
-	struct transaction t = { .session = &s,
+	struct peer s;
+	struct transfer t = { .peer = &s,
 		.message = d->message,
 		.report = d->report,
 		.sender = d->sender };
 	enum verdict verdict;
-	int r = session_connect(&s, d->settings, target);
+	int r = peer_connect(&s, d->settings, target);
 
-	*result = SESSION_READY;
+	*result = PEER_READY;
 	if (r < 0)
 		return connect_failed(d, target, r);
 	tcpto_note_success(&target->ip);
-	*result = session_greet(&s, only_helo);
-	verdict = *result == SESSION_READY ? transaction_run(&t)
-					   : report_session(d, &s, *result);
-	session_close(&s);
+	*result = peer_greet(&s, only_helo);
+	verdict = *result == PEER_READY ? transfer_run(&t)
+					: report_session(d, &s, *result);
+	peer_close(&s);
 	return verdict;
 }
 
 static enum verdict
-try_target(struct delivery *d, const struct target *target)
+try_target(struct dispatch *d, const struct target *target)
 {
-	enum session_result result;
+	enum peer_result result;
 	enum verdict verdict;
 
 	if (tcpto_should_skip(&target->ip, clock_wall(), getpid()))
 		return VERDICT_NEXT;
 	verdict = try_session(d, target, false, &result);
 	/* Very old servers hang up on a command they do not know. */
-	if (result == SESSION_DIED_AT_EHLO)
+	if (result == PEER_DIED_AT_EHLO)
 		verdict = try_session(d, target, true, &result);
 	return verdict;
 }
 
 static void
-try_targets(struct delivery *d, struct route *route)
+try_targets(struct dispatch *d, struct route *route)
 {
-	int64_t end_ms = clock_deadline(DELIVERY_SECONDS_MAX);
+	int64_t end_ms = clock_deadline(DISPATCH_SECONDS_MAX);
 	struct target target;
 	int tried = 0;
 
-	while (tried < DELIVERY_TARGETS_MAX && clock_mono_ms() < end_ms &&
+	while (tried < DISPATCH_TARGETS_MAX && clock_mono_ms() < end_ms &&
 	       route_next(route, &target) == 0) {
 		tried++;
 		if (try_target(d, &target) == VERDICT_FINAL)
@@ -194,7 +194,7 @@ try_targets(struct delivery *d, struct route *route)
  * none in; this is the last door.  True if somebody is left to be asked for.
  */
 static bool
-refuse_poisoned(struct delivery *d)
+refuse_poisoned(struct dispatch *d)
 {
 	size_t left = 0;
 
@@ -216,7 +216,7 @@ refuse_poisoned(struct delivery *d)
 }
 
 void
-delivery_run(struct delivery *d)
+dispatch_run(struct dispatch *d)
 {
 	struct route *route;
 

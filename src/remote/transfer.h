@@ -1,20 +1,20 @@
 /* One message for one or more recipients over an open session. */
-#ifndef REMOTE_TRANSACTION_H
-#define REMOTE_TRANSACTION_H
+#ifndef REMOTE_TRANSFER_H
+#define REMOTE_TRANSFER_H
 
 #include "remote/message.h"
+#include "remote/peer.h"
 #include "remote/report.h"
-#include "remote/session.h"
 
 enum {
 	/* Commands, and bytes of them, sent ahead of their replies: little
 	 * enough that neither side ever blocks in writing to the other. */
-	TRANSACTION_AHEAD_MAX = 100,
-	TRANSACTION_AHEAD_BYTES = 16384
+	TRANSFER_AHEAD_MAX = 100,
+	TRANSFER_AHEAD_BYTES = 16384
 };
 
-struct transaction {
-	struct session *session;
+struct transfer {
+	struct peer *peer;
 	struct message *message;
 	struct report *report;
 	struct strv sender;
@@ -29,6 +29,6 @@ enum verdict {
  * Asks for every recipient that has not been rejected for good.  The report
  * has a record for the message in any case.
  */
-enum verdict transaction_run(struct transaction *t);
+enum verdict transfer_run(struct transfer *t);
 
 #endif

@@ -6,7 +6,7 @@
  * connection dies between the dot and that reply nobody can know, and the
  * report says so.
  */
-#include "remote/transaction.h"
+#include "remote/transfer.h"
 
 #include "base/error.h"
 #include "mail/address.h"
@@ -23,38 +23,38 @@ struct progress {
 };
 
 static enum verdict
-local_trouble(struct transaction *t, const char *text)
+local_trouble(struct transfer *t, const char *text)
 {
-	t->session->broken = true; /* we stop in the middle of something */
+	t->peer->broken = true; /* we stop in the middle of something */
 	report_set(t->report, 'Z', "%s", text);
 	return VERDICT_FINAL;
 }
 
 static enum verdict
-died(struct transaction *t, int r, const char *after)
+died(struct transfer *t, int r, const char *after)
 {
 	if (r == QE_NOMEM || r == QE_LIMIT)
 		return local_trouble(t, "Out of memory. (#4.3.0)");
 	report_set(t->report, 'Z', "Connected to %s but connection died. %s",
-	    t->session->ip, after);
-	report_add_said(&t->report->text, buf_view(&t->session->said));
+	    t->peer->ip, after);
+	report_add_said(&t->report->text, buf_view(&t->peer->said));
 	return VERDICT_NEXT;
 }
 
 /* D for 5xx, Z for everything else that is not what was asked for. */
 static enum verdict
-refused(struct transaction *t, const char *before, const char *after)
+refused(struct transfer *t, const char *before, const char *after)
 {
-	bool permanent = t->session->code >= 500;
+	bool permanent = t->peer->code >= 500;
 
 	report_set(t->report, permanent ? 'D' : 'Z', "%s%s%s", before,
-	    t->session->ip, after);
-	report_add_said(&t->report->text, buf_view(&t->session->said));
+	    t->peer->ip, after);
+	report_add_said(&t->report->text, buf_view(&t->peer->said));
 	return permanent ? VERDICT_FINAL : VERDICT_NEXT;
 }
 
 static bool
-is_positive(const struct session *s)
+is_positive(const struct peer *s)
 {
 	return s->code >= 200 && s->code < 300;
 }
@@ -70,24 +70,24 @@ pending_from(const struct report *report, size_t i)
 }
 
 static void
-add_mail(struct transaction *t, struct buf *out)
+add_mail(struct transfer *t, struct buf *out)
 {
-	unsigned extensions = t->session->extensions;
+	unsigned extensions = t->peer->extensions;
 
 	buf_add_str(out, "MAIL FROM:<");
 	address_add_quoted(out, t->sender);
 	buf_add_char(out, '>');
-	if ((extensions & SESSION_SIZE) != 0) {
+	if ((extensions & PEER_SIZE) != 0) {
 		buf_add_str(out, " SIZE=");
 		buf_add_u64(out, t->message->wire_bytes);
 	}
-	if ((extensions & SESSION_8BITMIME) != 0 && t->message->eight_bit)
+	if ((extensions & PEER_8BITMIME) != 0 && t->message->eight_bit)
 		buf_add_str(out, " BODY=8BITMIME");
 	buf_add_str(out, "\r\n");
 }
 
 static void
-add_rcpt(struct transaction *t, struct progress *p, struct buf *out)
+add_rcpt(struct transfer *t, struct progress *p, struct buf *out)
 {
 	size_t i = pending_from(t->report, p->next_sent);
 
@@ -98,9 +98,9 @@ add_rcpt(struct transaction *t, struct progress *p, struct buf *out)
 }
 
 static void
-add_command(struct transaction *t, struct progress *p)
+add_command(struct transfer *t, struct progress *p)
 {
-	struct buf *out = &t->session->out;
+	struct buf *out = &t->peer->out;
 
 	if (p->sent == 0)
 		add_mail(t, out);
@@ -112,28 +112,28 @@ add_command(struct transaction *t, struct progress *p)
 }
 
 static bool
-may_send(const struct transaction *t, const struct progress *p)
+may_send(const struct transfer *t, const struct progress *p)
 {
-	bool ahead = (t->session->extensions & SESSION_PIPELINING) != 0;
+	bool ahead = (t->peer->extensions & PEER_PIPELINING) != 0;
 	size_t waiting = p->sent - p->answered;
 
-	if (p->sent == p->total || t->session->out.err != 0)
+	if (p->sent == p->total || t->peer->out.err != 0)
 		return false;
 	/* Not when everybody is known to be refused. */
 	if (p->sent == p->total - 1 && waiting == 0 && p->accepted == 0)
 		return false;
 	if (!ahead)
 		return waiting == 0;
-	return waiting < TRANSACTION_AHEAD_MAX &&
-	       t->session->out.len < TRANSACTION_AHEAD_BYTES;
+	return waiting < TRANSFER_AHEAD_MAX &&
+	       t->peer->out.len < TRANSFER_AHEAD_BYTES;
 }
 
 static void
-take_rcpt_reply(struct transaction *t, struct progress *p)
+take_rcpt_reply(struct transfer *t, struct progress *p)
 {
 	size_t i = pending_from(t->report, p->next_answered);
 	struct recipient *recipient = &t->report->recipients[i];
-	const struct session *s = t->session;
+	const struct peer *s = t->peer;
 
 	p->next_answered = i + 1;
 	if (is_positive(s)) {
@@ -154,9 +154,9 @@ take_rcpt_reply(struct transaction *t, struct progress *p)
  * One reply in its turn.  False if the transaction ends here, with *verdict.
  */
 static bool
-take_reply(struct transaction *t, struct progress *p, enum verdict *verdict)
+take_reply(struct transfer *t, struct progress *p, enum verdict *verdict)
 {
-	struct session *s = t->session;
+	struct peer *s = t->peer;
 	size_t command = p->answered++;
 
 	if (command == 0) {
@@ -184,7 +184,7 @@ take_reply(struct transaction *t, struct progress *p, enum verdict *verdict)
 
 /* Sends and answers the envelope: true if the message may follow. */
 static bool
-run_envelope(struct transaction *t, enum verdict *verdict)
+run_envelope(struct transfer *t, enum verdict *verdict)
 {
 	struct progress p = { .total = 2 };
 	int r;
@@ -194,11 +194,11 @@ run_envelope(struct transaction *t, enum verdict *verdict)
 	while (p.answered < p.total) {
 		while (may_send(t, &p))
 			add_command(t, &p);
-		if (p.sent == p.answered && t->session->out.err == 0)
+		if (p.sent == p.answered && t->peer->out.err == 0)
 			break;
-		r = session_flush(t->session);
+		r = peer_flush(t->peer);
 		while (r == 0 && p.answered < p.sent) {
-			r = session_reply(t->session);
+			r = peer_reply(t->peer);
 			if (r == 0 && !take_reply(t, &p, verdict))
 				return false;
 		}
@@ -209,7 +209,7 @@ run_envelope(struct transaction *t, enum verdict *verdict)
 	}
 	if (p.accepted > 0)
 		return true;
-	report_set(t->report, 'D', "Giving up on %s.", t->session->ip);
+	report_set(t->report, 'D', "Giving up on %s.", t->peer->ip);
 	*verdict = p.deferred > 0 ? VERDICT_NEXT : VERDICT_FINAL;
 	return false;
 }
@@ -220,9 +220,9 @@ run_envelope(struct transaction *t, enum verdict *verdict)
  * leaves together with the last piece.  *readable tells of the local side.
  */
 static int
-send_message(struct transaction *t, bool *readable)
+send_message(struct transfer *t, bool *readable)
 {
-	struct buf *out = &t->session->out;
+	struct buf *out = &t->peer->out;
 	struct dot_encoder encoder;
 	struct strv piece;
 	int r;
@@ -231,7 +231,7 @@ send_message(struct transaction *t, bool *readable)
 	message_rewind(t->message);
 	*readable = true;
 	while ((r = message_next(t->message, &piece)) == 0) {
-		r = out->len > 0 ? session_flush(t->session) : 0;
+		r = out->len > 0 ? peer_flush(t->peer) : 0;
 		if (r < 0)
 			return r;
 		dot_encode(&encoder, piece, out);
@@ -242,13 +242,13 @@ send_message(struct transaction *t, bool *readable)
 	}
 	(void)dot_encode_end(&encoder, out);
 	buf_add_str(out, ".\r\n");
-	return session_flush(t->session);
+	return peer_flush(t->peer);
 }
 
 static enum verdict
-run_message(struct transaction *t)
+run_message(struct transfer *t)
 {
-	struct session *s = t->session;
+	struct peer *s = t->peer;
 	bool readable;
 	int r = send_message(t, &readable);
 
@@ -259,7 +259,7 @@ run_message(struct transaction *t)
 		buf_reset(&s->said);
 		return died(t, r, "(#4.4.2)");
 	}
-	if (session_reply(s) < 0) {
+	if (peer_reply(s) < 0) {
 		(void)died(t, 0, "Possible duplicate! (#4.4.2)");
 		return VERDICT_FINAL;
 	}
@@ -277,11 +277,11 @@ run_message(struct transaction *t)
 
 /* What MAIL may say about the message: true unless that is the end. */
 static bool
-check_message(struct transaction *t, enum verdict *verdict)
+check_message(struct transfer *t, enum verdict *verdict)
 {
-	const struct session *s = t->session;
+	const struct peer *s = t->peer;
 
-	if ((s->extensions & (SESSION_SIZE | SESSION_8BITMIME)) == 0)
+	if ((s->extensions & (PEER_SIZE | PEER_8BITMIME)) == 0)
 		return true;
 	if (message_scan(t->message) < 0) {
 		*verdict = local_trouble(t, "Unable to read message. (#4.3.0)");
@@ -299,7 +299,7 @@ check_message(struct transaction *t, enum verdict *verdict)
 }
 
 enum verdict
-transaction_run(struct transaction *t)
+transfer_run(struct transfer *t)
 {
 	enum verdict verdict = VERDICT_FINAL;
 
