@@ -1,6 +1,8 @@
 # Programs of this room: objects, external libraries, link and install mode.
 # control-table is a tool of the build and not installed.
-PROGRAMS += qmail-newu qmail-newmrh qmail-getpw
+PROGRAMS += qmail-newu qmail-newmrh qmail-getpw qmail-pw2u qmail-qread \
+	qmail-qstat qmail-tcpto qmail-tcpok splogger
+TESTABLE += admin/logline.o
 
 obj.qmail-newu    := admin/qmail-newu.o
 lib.qmail-newu    := -lcdb
@@ -13,3 +15,17 @@ mode.qmail-newmrh := 0700
 obj.qmail-getpw   := admin/qmail-getpw.o
 lib.qmail-getpw   := -lcdb
 mode.qmail-getpw  := 0711
+
+obj.qmail-pw2u    := admin/qmail-pw2u.o
+mode.qmail-pw2u   := 0711
+
+obj.qmail-qread   := admin/qmail-qread.o admin/walk.o
+
+obj.qmail-qstat   := admin/qmail-qstat.o admin/walk.o
+
+obj.qmail-tcpto   := admin/qmail-tcpto.o
+
+obj.qmail-tcpok   := admin/qmail-tcpok.o
+
+obj.splogger      := admin/splogger.o admin/logline.o
+mode.splogger     := 0711

@@ -1,0 +1,49 @@
+/*
+ * qmail-tcpto: the addresses that timed out of late (interface spec 10.3).
+ * Reads queue/lock/tcpto of the home.
+ */
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/error.h"
+#include "base/exitcode.h"
+#include "base/io.h"
+#include "base/program.h"
+#include "spool/tcpto.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+int
+main(void)
+{
+	static const struct program program = { "qmail-tcpto", PROGRAM_HOME,
+		077 };
+	struct tcpto_record records[TCPTO_RECORDS];
+	struct buf out = BUF_INIT;
+	int64_t now;
+	int r;
+
+	program_begin(&program);
+	r = tcpto_read(records);
+	if (r != 0)
+		die(EX_TEMPORARY, "unable to read queue/lock/tcpto: %s",
+		    error_result_text(r));
+	now = clock_wall();
+	for (size_t i = 0; i < TCPTO_RECORDS; i++) {
+		const struct tcpto_record *t = &records[i];
+
+		if (t->count == 0)
+			continue;
+		buf_addf(&out,
+		    "%u.%u.%u.%u timed out %" PRId64
+		    " seconds ago; # recent timeouts: %u\n",
+		    t->ip[0], t->ip[1], t->ip[2], t->ip[3],
+		    now > t->when ? now - t->when : 0, t->count);
+	}
+	if (out.err != 0)
+		die_nomem();
+	if (io_write_all(1, out.data, out.len) != 0)
+		die_errno(EX_TEMPORARY, "unable to write");
+	buf_free(&out);
+	return EX_SUCCESS;
+}
