@@ -1,0 +1,195 @@
+"""qmail-queue as it is installed: setuid, its home built in, any caller."""
+import os
+import pwd
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+import queue_tools as q
+from home import BUILD, REPO, ROOT, Home
+
+SANITIZED = bool(os.environ.get("SANITIZE"))
+pytestmark = [
+    pytest.mark.skipif(not ROOT, reason="needs root to make a setuid program"),
+    pytest.mark.skipif(SANITIZED, reason="sanitizers listen to their caller"),
+]
+QUEUE_UID, ALIAS_UID, SEND_UID, CALLER_UID = 64110, 64111, 64112, 64113
+GID = 64120
+ROOMS = ("smtp", "spool", "conf", "mail", "base")
+
+
+def first_line(name):
+    with open(os.path.join(REPO, name)) as f:
+        return shlex.split(f.readline())
+
+
+def build(target, home, daemon):
+    """qmail-queue with another home and network user built in."""
+    include = target + ".include"
+    os.mkdir(include)
+    with open(os.path.join(BUILD, "include/config.h")) as f:
+        config = f.read()
+    for name, value in (("HOME", home), ("USER_DAEMON", daemon)):
+        config = re.sub(rf'(CONFIG_{name}) ".*"', rf'\1 "{value}"', config)
+    with open(os.path.join(include, "config.h"), "w") as f:
+        f.write(config)
+    objects = []
+    for name in ("program", "account"):
+        objects.append(f"{target}.{name}.o")
+        subprocess.run(
+            [*first_line("conf-cc"), "-std=c17", "-fPIE", "-D_GNU_SOURCE",
+             f"-I{include}", f"-I{REPO}/src", "-c", "-o", objects[-1],
+             f"{REPO}/src/base/{name}.c"], check=True, timeout=60)
+    with open(os.path.join(REPO, "src/queue/room.mk")) as f:
+        listed = re.search(r"obj\.qmail-queue\s*:=\s*((?:.*\\\n)*.*)", f.read())
+    objects += [os.path.join(BUILD, "obj", word)
+                for word in listed[1].replace("\\\n", " ").split()]
+    subprocess.run(
+        [*first_line("conf-ld"), "-static-pie", "-o", target, *objects,
+         *(f"{BUILD}/lib/{room}.a" for room in ROOMS)],
+        check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def setuid_program(session_dir):
+    """Built once: the home's path, the program, the network user."""
+    if os.statvfs(session_dir).f_flag & os.ST_NOSUID:
+        pytest.skip("setuid does not work below /tmp")
+    base = tempfile.mkdtemp(dir=session_dir)
+    os.chmod(base, 0o755)
+    daemon = next(e for e in pwd.getpwall()
+                  if e.pw_uid not in (0, pwd.getpwnam("nobody").pw_uid))
+    os.mkdir(os.path.join(base, "bin"))
+    program = os.path.join(base, "bin", "qmail-queue")
+    home = os.path.join(base, "home")
+    build(program, home, daemon.pw_name)
+    os.chown(program, QUEUE_UID, GID)
+    os.chmod(program, 0o4711)
+    return home, os.path.dirname(program), daemon.pw_uid
+
+
+@pytest.fixture
+def setuid_home(setuid_program):
+    """A home with roles of its own; qmail-queue is setuid in its bin/."""
+    path, programs, daemon_uid = setuid_program
+    home = Home(path, programs)
+    home.daemon_uid = daemon_uid
+    for where, subs, names in os.walk(os.path.join(path, "queue")):
+        for name in ["."] + subs + names:
+            os.lchown(os.path.join(where, name), QUEUE_UID, GID)
+    os.chown(os.path.join(path, "alias"), ALIAS_UID, GID)
+    os.chown(os.path.join(path, "queue/lock/sendmutex"), SEND_UID, GID)
+    yield home
+    home.stop_all()
+    shutil.rmtree(path)
+
+
+def caller(uid, gid=64130):
+    return {"user": uid, "group": gid, "extra_groups": []}
+
+
+@pytest.mark.parametrize("who,words", [
+    ("alias", b"by alias"), ("send", b"for bounce"), ("daemon",
+                                                      b"from network"),
+    ("other", b"by uid 64113"), ("queue", b"by uid 64110"),
+    ("root", b"by uid 0")])
+def test_caller(setuid_home, who, words):
+    uid = {"alias": ALIAS_UID, "send": SEND_UID, "other": CALLER_UID,
+           "daemon": setuid_home.daemon_uid, "queue": QUEUE_UID, "root": 0}[who]
+    assert q.run(setuid_home, ids=caller(uid)) == 0
+    _, mess, todo = q.only(setuid_home)
+    assert re.match(rb"Received: \(qmail \d+ invoked " + words + rb"\); ",
+                    mess)
+    assert todo.startswith(b"u%d\0p" % uid)
+
+
+def test_ownership(setuid_home):
+    os.umask(0)
+    assert q.run(setuid_home, ids=caller(CALLER_UID)) == 0
+    os.umask(0o22)
+    for files in q.messages(setuid_home).values():
+        for path in files.values():
+            st = os.stat(path)
+            assert (st.st_uid, st.st_mode & 0o7777) == (QUEUE_UID, 0o644)
+
+
+def test_environment_is_ignored(setuid_home, scratch):
+    other = Home(os.path.join(scratch, "other"), setuid_home.bin)
+    env = other.environment(
+        LD_PRELOAD="/nonexistent", LD_LIBRARY_PATH=".", TZ="/etc/shadow",
+        QMAILQUEUE="/nonexistent", MALLOC_CHECK_="3", PATH="",
+        LOCPATH="/tmp", GCONV_PATH="/tmp",
+        GLIBC_TUNABLES="glibc.malloc.check=3")
+    assert q.run(setuid_home, env=env, ids=caller(CALLER_UID)) == 0
+    q.empty(other)
+    q.only(setuid_home)
+    assert q.run(setuid_home, env={}, ids=caller(CALLER_UID)) == 0
+    assert len(q.messages(setuid_home)) == 2
+
+
+@pytest.mark.parametrize("what,amount,codes", [
+    ("FSIZE", 0, {53}), ("FSIZE", 50, {53}), ("NOFILE", 3, {63, 62}),
+    ("NOFILE", 5, {65, 63}), ("STACK", 16384, {-11, -9, 81, 0}),
+    ("DATA", 4096, {0, 51, 81, -11, -6}), ("AS", 1 << 20, {-9, -11, 51, 0}),
+    ("CPU", 0, {0, -9}), ("NPROC", 0, {0}), ("CORE", 0, {0})])
+def test_limits_of_the_caller(setuid_home, what, amount, codes):
+    limit = getattr(resource, f"RLIMIT_{what}")
+    code = q.run(setuid_home, ids=caller(CALLER_UID),
+                 preexec_fn=lambda: resource.setrlimit(limit,
+                                                       (amount, amount)))
+    assert code in codes
+    for files in q.messages(setuid_home).values():
+        assert q.state(files) == ("S4" if code == 0 else "S2")
+    if code > 0:
+        q.empty(setuid_home)
+
+
+@pytest.mark.parametrize("missing,code", [((0,), 54), ((1,), 54),
+                                          ((0, 1, 2), 54), ((2,), 0)])
+def test_missing_descriptors(setuid_home, scratch, missing, code):
+    for name, data in (("m", q.MESSAGE), ("e", q.ENVELOPE)):
+        with open(os.path.join(scratch, name), "wb") as f:
+            f.write(data)
+    words = " ".join(f"{fd}<&-" for fd in missing)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {setuid_home.bin}/qmail-queue "
+         f"<{scratch}/m 1<{scratch}/e {words}"], timeout=20,
+        **caller(CALLER_UID))
+    assert done.returncode == code
+    if code == 0:
+        assert q.only(setuid_home)[1].endswith(q.MESSAGE)
+    else:
+        q.empty(setuid_home)
+
+
+def test_callers_directory_does_not_matter(setuid_home, scratch):
+    """Started where it cannot be, or in a queue that looks like one."""
+    fake = os.path.join(scratch, "fake")
+    os.mkdir(fake)
+    for sub in ("queue", "mess", "pid"):
+        os.mkdir(os.path.join(fake, sub))
+    done = subprocess.run(
+        [f"{setuid_home.bin}/qmail-queue"], cwd=fake, timeout=20,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        **caller(CALLER_UID))
+    assert done.returncode == 54
+    q.empty(setuid_home)
+    shutil.rmtree(fake)
+
+
+def test_caller_cannot_trace_it(setuid_home):
+    process, message_w, envelope_w = q.start(setuid_home,
+                                             ids=caller(CALLER_UID))
+    os.write(message_w, q.MESSAGE)
+    try:
+        st = os.stat(f"/proc/{process.pid}/mem")
+        assert st.st_uid == 0  # not dumpable
+    finally:
+        q.feed(envelope_w, q.ENVELOPE)
+        os.close(message_w)
+    assert process.wait(20) == 0
