@@ -36,12 +36,13 @@ kind_at(const struct token_run *run, size_t *at)
 	return run->items[here].kind;
 }
 
+/* No host's name needs a backslash. */
 static bool
-is_part(enum token_kind kind, bool in_domain)
+is_part(const struct token *t, bool in_domain)
 {
-	if (kind == TOKEN_ATOM)
-		return true;
-	return kind == (in_domain ? TOKEN_LITERAL : TOKEN_QUOTED);
+	if (t->kind == TOKEN_ATOM)
+		return !in_domain || strv_find(t->text, '\\') == STRV_NPOS;
+	return t->kind == (in_domain ? TOKEN_LITERAL : TOKEN_QUOTED);
 }
 
 /*
@@ -56,7 +57,8 @@ take_dotted(const struct token_run *run, size_t *at, bool in_domain,
 
 	for (;;) {
 		enum token_kind kind = kind_at(run, at);
-		bool word = is_part(kind, in_domain) && !after_word;
+		bool word = kind != TOKEN_END && !after_word &&
+			    is_part(&run->items[*at], in_domain);
 
 		if (kind != TOKEN_DOT && !word)
 			return any;
@@ -82,10 +84,12 @@ address_rules_add_host(
 	bool bare = strv_find(host, '.') == STRV_NPOS && host.len > 0 &&
 		    host.ptr[0] != '[';
 
-	buf_add_view(out, strv_head(host, host.len - (plus ? 1 : 0)));
+	host = strv_head(host, host.len - (plus ? 1 : 0));
+	buf_add_view(out, host);
 	if (!plus && !bare)
 		return;
-	buf_add_char(out, '.');
+	if (host.len > 0)
+		buf_add_char(out, '.');
 	buf_add_view(out, plus ? rules->plus_domain : rules->default_domain);
 }
 

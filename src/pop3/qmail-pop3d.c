@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "pop3/conn.h"
-#include "pop3/mailbox.h"
+#include "pop3/maildrop.h"
 #include "pop3/retrieve.h"
 
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ enum {
 
 struct pop3d {
 	struct pop3_conn conn;
-	struct mailbox box;
+	struct maildrop box;
 	size_t last; /* highest number retrieved or deleted, from 1 */
 	bool finished;
 };
@@ -85,7 +85,7 @@ pop3d_put_entry(struct pop3d *p, size_t index, bool uid)
 		    (unsigned long long)p->box.messages[index].size);
 		sink_put_str(&p->conn.out, text);
 	}
-	name = uid ? mailbox_uid(&p->box, index) : STRV_EMPTY;
+	name = uid ? maildrop_uid(&p->box, index) : STRV_EMPTY;
 	for (size_t i = 0; i < name.len; i++) {
 		bool plain = name.ptr[i] > ' ' && name.ptr[i] <= '~';
 
@@ -134,7 +134,7 @@ pop3d_send(struct pop3d *p, size_t index, uint64_t body_lines, bool count)
 	uint64_t size;
 	int fd, r;
 
-	if (mailbox_open_message(&p->box, index, &fd, &size) != 0) {
+	if (maildrop_open_message(&p->box, index, &fd, &size) != 0) {
 		pop3_err(&p->conn, "unable to open that message");
 		return 0;
 	}
@@ -188,7 +188,7 @@ pop3d_dele(struct pop3d *p, struct strv argument)
 
 	if (!pop3d_message(p, strv_trim_blanks(argument), &index))
 		return 0;
-	mailbox_delete(&p->box, index);
+	maildrop_delete(&p->box, index);
 	if (index + 1 > p->last)
 		p->last = index + 1;
 	pop3_ok(&p->conn, "");
@@ -210,7 +210,7 @@ static int
 pop3d_rset(struct pop3d *p, struct strv argument)
 {
 	(void)argument;
-	mailbox_undelete_all(&p->box);
+	maildrop_undelete_all(&p->box);
 	p->last = 0;
 	pop3_ok(&p->conn, "");
 	return 0;
@@ -236,7 +236,7 @@ static int
 pop3d_quit(struct pop3d *p, struct strv argument)
 {
 	(void)argument;
-	if (!mailbox_commit(&p->box))
+	if (!maildrop_commit(&p->box))
 		pop3_err(&p->conn, "unable to unlink all deleted messages");
 	pop3_ok(&p->conn, "");
 	p->finished = true;
@@ -303,7 +303,7 @@ pop3d_open(struct pop3d *p, const char *dir)
 	int r = QE_ABSENT;
 
 	if (dir != NULL)
-		r = mailbox_open(dir, clock_wall(), &p->box);
+		r = maildrop_open(dir, clock_wall(), &p->box);
 	if (r == 0) {
 		pop3_ok(&p->conn, "");
 		return;

@@ -5,8 +5,8 @@ obj.qmail-popup    := pop3/qmail-popup.o pop3/conn.o
 static.qmail-popup := 1
 mode.qmail-popup   := 0711
 
-obj.qmail-pop3d    := pop3/qmail-pop3d.o pop3/retrieve.o pop3/mailbox.o \
+obj.qmail-pop3d    := pop3/qmail-pop3d.o pop3/retrieve.o pop3/maildrop.o \
 	pop3/conn.o
 static.qmail-pop3d := 1
 
-TESTABLE += pop3/conn.o pop3/mailbox.o
+TESTABLE += pop3/conn.o pop3/maildrop.o

@@ -10,7 +10,7 @@
  * Nothing here is flushed to the disk.  A rename or an unlink that a power
  * cut takes back costs a message shown twice, never one lost.
  */
-#include "pop3/mailbox.h"
+#include "pop3/maildrop.h"
 #include "base/error.h"
 #include "base/io.h"
 
@@ -25,7 +25,7 @@
 
 #define MICRO INT64_C(1000000)
 
-enum { MAILBOX_FIRST = 64 }; /* messages of the first allocation */
+enum { MAILDROP_FIRST = 64 }; /* messages of the first allocation */
 
 /* Years until 2286; what lies outside is no time of a delivery. */
 #define TIME_MAX   INT64_C(9999999999)
@@ -60,7 +60,7 @@ name_microseconds(struct strv rest)
 }
 
 bool
-mailbox_parse_name(struct strv name, uint64_t *size, int64_t *time)
+maildrop_parse_name(struct strv name, uint64_t *size, int64_t *time)
 {
 	struct strv rest = strv_cut(&name, ':', NULL);
 	uint64_t seconds, bytes;
@@ -81,11 +81,11 @@ mailbox_parse_name(struct strv name, uint64_t *size, int64_t *time)
 	return true;
 }
 
-static struct mailbox_message *
-mailbox_slot(struct mailbox *m)
+static struct maildrop_message *
+maildrop_slot(struct maildrop *m)
 {
-	struct mailbox_message *bigger;
-	size_t cap = m->cap == 0 ? MAILBOX_FIRST : m->cap * 2;
+	struct maildrop_message *bigger;
+	size_t cap = m->cap == 0 ? MAILDROP_FIRST : m->cap * 2;
 
 	if (m->count < m->cap)
 		return &m->messages[m->count];
@@ -98,16 +98,16 @@ mailbox_slot(struct mailbox *m)
 }
 
 static int
-mailbox_add(struct mailbox *m, const char *name, int64_t time, uint64_t size,
+maildrop_add(struct maildrop *m, const char *name, int64_t time, uint64_t size,
     bool is_new)
 {
-	struct mailbox_message *slot = mailbox_slot(m);
+	struct maildrop_message *slot = maildrop_slot(m);
 	size_t at = m->names.len;
 
 	buf_add(&m->names, name, strlen(name) + 1);
 	if (slot == NULL || m->names.err != 0)
 		return QE_NOMEM;
-	*slot = (struct mailbox_message){ .time = time,
+	*slot = (struct maildrop_message){ .time = time,
 		.size = size & ((UINT64_C(1) << 62) - 1),
 		.is_new = is_new,
 		.name = (uint32_t)at };
@@ -118,7 +118,7 @@ mailbox_add(struct mailbox *m, const char *name, int64_t time, uint64_t size,
 
 /* The file behind a name; false if it is no message that can be listed. */
 static bool
-mailbox_stat(int dirfd, const char *name, uint64_t *size, int64_t *time)
+maildrop_stat(int dirfd, const char *name, uint64_t *size, int64_t *time)
 {
 	struct stat st;
 
@@ -135,7 +135,7 @@ mailbox_stat(int dirfd, const char *name, uint64_t *size, int64_t *time)
 }
 
 static int
-mailbox_consider(struct mailbox *m, int dirfd, const struct dirent *entry,
+maildrop_consider(struct maildrop *m, int dirfd, const struct dirent *entry,
     int64_t now, bool is_new)
 {
 	const char *name = entry->d_name;
@@ -145,17 +145,17 @@ mailbox_consider(struct mailbox *m, int dirfd, const struct dirent *entry,
 	if (name[0] == '.')
 		return 0;
 	if (entry->d_type != DT_REG ||
-	    !mailbox_parse_name(strv_of(name), &size, &time) ||
+	    !maildrop_parse_name(strv_of(name), &size, &time) ||
 	    time / MICRO >= now)
-		if (!mailbox_stat(dirfd, name, &size, &time))
+		if (!maildrop_stat(dirfd, name, &size, &time))
 			return 0;
 	if (time / MICRO >= now)
 		return 0;
-	return mailbox_add(m, name, time, size, is_new);
+	return maildrop_add(m, name, time, size, is_new);
 }
 
 static int
-mailbox_scan(struct mailbox *m, int dirfd, int64_t now, bool is_new)
+maildrop_scan(struct maildrop *m, int dirfd, int64_t now, bool is_new)
 {
 	int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -166,14 +166,14 @@ mailbox_scan(struct mailbox *m, int dirfd, int64_t now, bool is_new)
 		io_close(&copy);
 		return QE_SYS;
 	}
-	while (r == 0 && m->count < MAILBOX_MESSAGES_MAX) {
+	while (r == 0 && m->count < MAILDROP_MESSAGES_MAX) {
 		errno = 0;
 		entry = readdir(dir);
 		if (entry == NULL) {
 			r = errno == 0 ? 0 : QE_SYS;
 			break;
 		}
-		r = mailbox_consider(m, dirfd, entry, now, is_new);
+		r = maildrop_consider(m, dirfd, entry, now, is_new);
 	}
 	closedir(dir);
 	return r;
@@ -181,7 +181,7 @@ mailbox_scan(struct mailbox *m, int dirfd, int64_t now, bool is_new)
 
 /* Deliveries that were never finished; failures are none of our business. */
 static void
-mailbox_sweep_tmp(int64_t now)
+maildrop_sweep_tmp(int64_t now)
 {
 	DIR *dir = opendir("tmp");
 	const struct dirent *entry;
@@ -193,15 +193,15 @@ mailbox_sweep_tmp(int64_t now)
 		if (entry->d_name[0] != '.' &&
 		    fstatat(dirfd(dir), entry->d_name, &st,
 			AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_atime < now - MAILBOX_TMP_AGE)
+		    st.st_atime < now - MAILDROP_TMP_AGE)
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	closedir(dir);
 }
 
 static int
-mailbox_order(const void *left, const void *right, void *names)
+maildrop_order(const void *left, const void *right, void *names)
 {
-	const struct mailbox_message *a = left, *b = right;
+	const struct maildrop_message *a = left, *b = right;
 	const char *bytes = names;
 
 	if (a->time != b->time)
@@ -210,7 +210,7 @@ mailbox_order(const void *left, const void *right, void *names)
 }
 
 static int
-mailbox_list(struct mailbox *m, int64_t now)
+maildrop_list(struct maildrop *m, int64_t now)
 {
 	int r;
 
@@ -218,36 +218,36 @@ mailbox_list(struct mailbox *m, int64_t now)
 	m->cur_fd = open("cur", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->new_fd < 0 || m->cur_fd < 0)
 		return QE_SYS;
-	r = mailbox_scan(m, m->new_fd, now, true);
+	r = maildrop_scan(m, m->new_fd, now, true);
 	if (r == 0)
-		r = mailbox_scan(m, m->cur_fd, now, false);
+		r = maildrop_scan(m, m->cur_fd, now, false);
 	if (r == 0 && m->count > 0)
 		qsort_r(m->messages, m->count, sizeof *m->messages,
-		    mailbox_order, m->names.data);
+		    maildrop_order, m->names.data);
 	return r;
 }
 
 int
-mailbox_open(const char *dir, int64_t now, struct mailbox *out)
+maildrop_open(const char *dir, int64_t now, struct maildrop *out)
 {
-	struct mailbox m = { .names = BUF_LIMIT(MAILBOX_NAMES_MAX),
+	struct maildrop m = { .names = BUF_LIMIT(MAILDROP_NAMES_MAX),
 		.new_fd = -1,
 		.cur_fd = -1 };
 	int r;
 
 	if (chdir(dir) < 0)
 		return QE_ABSENT;
-	mailbox_sweep_tmp(now);
-	r = mailbox_list(&m, now);
+	maildrop_sweep_tmp(now);
+	r = maildrop_list(&m, now);
 	if (r != 0)
-		mailbox_free(&m);
+		maildrop_free(&m);
 	else
 		*out = m;
 	return r;
 }
 
 void
-mailbox_free(struct mailbox *m)
+maildrop_free(struct maildrop *m)
 {
 	free(m->messages);
 	m->messages = NULL;
@@ -258,31 +258,31 @@ mailbox_free(struct mailbox *m)
 }
 
 const char *
-mailbox_name(const struct mailbox *m, size_t index)
+maildrop_name(const struct maildrop *m, size_t index)
 {
 	return m->names.data + m->messages[index].name;
 }
 
 struct strv
-mailbox_uid(const struct mailbox *m, size_t index)
+maildrop_uid(const struct maildrop *m, size_t index)
 {
-	struct strv name = strv_of(mailbox_name(m, index));
+	struct strv name = strv_of(maildrop_name(m, index));
 
 	return strv_cut(&name, ':', NULL);
 }
 
 static int
-mailbox_dir(const struct mailbox *m, size_t index)
+maildrop_dir(const struct maildrop *m, size_t index)
 {
 	return m->messages[index].is_new ? m->new_fd : m->cur_fd;
 }
 
 int
-mailbox_open_message(
-    const struct mailbox *m, size_t index, int *fd, uint64_t *size)
+maildrop_open_message(
+    const struct maildrop *m, size_t index, int *fd, uint64_t *size)
 {
 	struct stat st;
-	int found = openat(mailbox_dir(m, index), mailbox_name(m, index),
+	int found = openat(maildrop_dir(m, index), maildrop_name(m, index),
 	    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (found < 0)
@@ -297,14 +297,14 @@ mailbox_open_message(
 }
 
 void
-mailbox_delete(struct mailbox *m, size_t index)
+maildrop_delete(struct maildrop *m, size_t index)
 {
 	m->messages[index].is_deleted = 1;
 	m->bytes -= m->messages[index].size;
 }
 
 void
-mailbox_undelete_all(struct mailbox *m)
+maildrop_undelete_all(struct maildrop *m)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (m->messages[i].is_deleted) {
@@ -315,7 +315,7 @@ mailbox_undelete_all(struct mailbox *m)
 
 /* A message of the same name in cur/ is never overwritten. */
 static void
-mailbox_move_to_cur(const struct mailbox *m, const char *name)
+maildrop_move_to_cur(const struct maildrop *m, const char *name)
 {
 	char seen[NAME_MAX + sizeof ":2,"];
 	const char *flags = strchr(name, ':') == NULL ? ":2," : "";
@@ -332,18 +332,18 @@ mailbox_move_to_cur(const struct mailbox *m, const char *name)
 }
 
 bool
-mailbox_commit(struct mailbox *m)
+maildrop_commit(struct maildrop *m)
 {
 	bool complete = true;
 
 	for (size_t i = 0; i < m->count; i++) {
-		const char *name = mailbox_name(m, i);
+		const char *name = maildrop_name(m, i);
 
 		if (m->messages[i].is_deleted) {
-			if (unlinkat(mailbox_dir(m, i), name, 0) < 0)
+			if (unlinkat(maildrop_dir(m, i), name, 0) < 0)
 				complete = false;
 		} else if (m->messages[i].is_new) {
-			mailbox_move_to_cur(m, name);
+			maildrop_move_to_cur(m, name);
 		}
 	}
 	return complete;

@@ -2,8 +2,8 @@
  * A Maildir as one POP3 session sees it: a numbered list that does not change
  * until the end, however others change the directory meanwhile.
  */
-#ifndef POP3_MAILBOX_H
-#define POP3_MAILBOX_H
+#ifndef POP3_MAILDROP_H
+#define POP3_MAILDROP_H
 
 #include "base/buf.h"
 
@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 enum {
-	MAILBOX_MESSAGES_MAX = 2000000, /* more wait for the next session */
-	MAILBOX_NAMES_MAX = 1 << 30,    /* bytes of all names */
-	MAILBOX_TMP_AGE = 36 * 3600     /* seconds unread until tmp/ is swept */
+	MAILDROP_MESSAGES_MAX = 2000000, /* more wait for the next session */
+	MAILDROP_NAMES_MAX = 1 << 30,    /* bytes of all names */
+	MAILDROP_TMP_AGE = 36 * 3600 /* seconds unread until tmp/ is swept */
 };
 
 /* 24 bytes, and the name. */
-struct mailbox_message {
+struct maildrop_message {
 	int64_t time; /* microseconds since 1970 */
 	uint64_t size : 62;
 	uint64_t is_new : 1;
@@ -26,8 +26,8 @@ struct mailbox_message {
 	uint32_t name; /* offset in names */
 };
 
-struct mailbox {
-	struct mailbox_message *messages; /* owned; by time, then name */
+struct maildrop {
+	struct maildrop_message *messages; /* owned; by time, then name */
 	size_t count, cap;
 	struct buf names; /* each ended by NUL */
 	uint64_t bytes;   /* of all that are not deleted */
@@ -40,29 +40,29 @@ struct mailbox {
  * ",S=<n>" in the names, else from the files.  0; QE_ABSENT (no such Maildir);
  * QE_SYS (it cannot be read); QE_NOMEM.
  */
-int mailbox_open(const char *dir, int64_t now, struct mailbox *out);
-void mailbox_free(struct mailbox *m);
+int maildrop_open(const char *dir, int64_t now, struct maildrop *out);
+void maildrop_free(struct maildrop *m);
 
 /* The file's name, without its directory. */
-const char *mailbox_name(const struct mailbox *m, size_t index);
+const char *maildrop_name(const struct maildrop *m, size_t index);
 /* What UIDL shows: the name up to its first ':'. */
-struct strv mailbox_uid(const struct mailbox *m, size_t index);
+struct strv maildrop_uid(const struct maildrop *m, size_t index);
 /* A descriptor of the regular file and its size, or QE_SYS. */
-int mailbox_open_message(
-    const struct mailbox *m, size_t index, int *fd, uint64_t *size);
+int maildrop_open_message(
+    const struct maildrop *m, size_t index, int *fd, uint64_t *size);
 
-void mailbox_delete(struct mailbox *m, size_t index);
-void mailbox_undelete_all(struct mailbox *m);
+void maildrop_delete(struct maildrop *m, size_t index);
+void maildrop_undelete_all(struct maildrop *m);
 /*
  * Unlinks what is deleted and moves the rest of new/ to cur/.  False if
  * something deleted is still there.
  */
-bool mailbox_commit(struct mailbox *m);
+bool maildrop_commit(struct maildrop *m);
 
 /*
  * What a name tells: the size behind ",S=" and the time it starts with, in
  * microseconds.  False if it lacks one of them.
  */
-bool mailbox_parse_name(struct strv name, uint64_t *size, int64_t *time);
+bool maildrop_parse_name(struct strv name, uint64_t *size, int64_t *time);
 
 #endif
