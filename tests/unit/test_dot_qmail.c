@@ -1,0 +1,264 @@
+/* Search order, file tests and line types of .qmail files. */
+#include "unit.h"
+
+#include "base/error.h"
+#include "local/dot_qmail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Steps through all candidates and compares names and DEFAULT. */
+static void
+expect_search(const char *dash, const char *ext, const char *const *names,
+    const char *const *remainders)
+{
+	struct dot_qmail_search s;
+	size_t i = 0;
+
+	dot_qmail_search_init(&s, dash, ext);
+	for (; dot_qmail_search_next(&s) == 0; i++) {
+		assert_non_null(names[i]);
+		assert_string_equal(buf_cstr(&s.name), names[i]);
+		if (remainders[i] == NULL)
+			assert_null(s.remainder);
+		else
+			assert_string_equal(s.remainder, remainders[i]);
+	}
+	assert_null(names[i]);
+	assert_int_equal(dot_qmail_search_next(&s), QE_EOF);
+	dot_qmail_search_clear(&s);
+}
+
+static void
+test_search_walks_from_long_to_default(void **state)
+{
+	(void)state;
+	expect_search("-", "a-b-c",
+	    (const char *const[]){ ".qmail-a-b-c", ".qmail-a-b-default",
+		".qmail-a-default", ".qmail-default", NULL },
+	    (const char *const[]){ NULL, "c", "b-c", "a-b-c" });
+}
+
+static void
+test_search_lowers_and_replaces_dots(void **state)
+{
+	(void)state;
+	expect_search("-", "Foo.Bar-X.y",
+	    (const char *const[]){ ".qmail-foo:bar-x:y",
+		".qmail-foo:bar-default", ".qmail-default", NULL },
+	    (const char *const[]){ NULL, "X.y", "Foo.Bar-X.y" });
+}
+
+static void
+test_search_edges(void **state)
+{
+	(void)state;
+	expect_search("", "",
+	    (const char *const[]){ ".qmail", ".qmaildefault", NULL },
+	    (const char *const[]){ NULL, "" });
+	expect_search("-", "",
+	    (const char *const[]){ ".qmail-", ".qmail-default", NULL },
+	    (const char *const[]){ NULL, "" });
+	expect_search("-", "a-",
+	    (const char *const[]){
+		".qmail-a-", ".qmail-a-default", ".qmail-default", NULL },
+	    (const char *const[]){ NULL, "", "a-" });
+	expect_search("-", "--",
+	    (const char *const[]){ ".qmail---", ".qmail---default",
+		".qmail--default", ".qmail-default", NULL },
+	    (const char *const[]){ NULL, "", "-", "--" });
+}
+
+static void
+test_search_exact_name_ending_in_default(void **state)
+{
+	(void)state;
+	expect_search("-", "a-Default",
+	    (const char *const[]){ ".qmail-a-default", ".qmail-a-default",
+		".qmail-default", NULL },
+	    (const char *const[]){ "Default", "Default", "a-Default" });
+}
+
+static void
+expect_lines(struct strv text, const enum dot_qmail_kind *kinds,
+    const char *const *texts, size_t count)
+{
+	struct dot_qmail_line line;
+	size_t i = 0;
+
+	for (; dot_qmail_line_next(&text, &line); i++) {
+		assert_true(i < count);
+		assert_int_equal(line.kind, kinds[i]);
+		assert_true(strv_eq(line.text, strv_of(texts[i])));
+	}
+	assert_int_equal(i, count);
+}
+
+static void
+test_lines_of_all_types(void **state)
+{
+	static const enum dot_qmail_kind kinds[] = { DQ_COMMENT, DQ_MBOX,
+		DQ_MAILDIR, DQ_MBOX, DQ_MAILDIR, DQ_PROGRAM, DQ_FORWARD,
+		DQ_FORWARD, DQ_FORWARDS_ONLY, DQ_IGNORED, DQ_BLANK, DQ_BLANK,
+		DQ_FORWARD };
+	static const char *const texts[] = { "# x", "./Mailbox", "./Maildir/",
+		"/var/mail/x", "/", " echo  hi", "a@b", "c@d", "+list",
+		"+lists", "", "", "x" };
+
+	(void)state;
+	expect_lines(STRV("# x\n./Mailbox \t\n./Maildir/\n/var/mail/x\n/\n"
+			  "| echo  hi\t\n&a@b\nc@d  \n+list \n+lists\n\n \t\n"
+			  "x"),
+	    kinds, texts, sizeof(kinds) / sizeof(*kinds));
+}
+
+static void
+test_lines_empty_and_bare_marks(void **state)
+{
+	static const enum dot_qmail_kind kinds[] = { DQ_PROGRAM, DQ_FORWARD,
+		DQ_IGNORED, DQ_MBOX };
+	static const char *const texts[] = { "", "", "+", "." };
+
+	(void)state;
+	expect_lines(STRV_EMPTY, NULL, NULL, 0);
+	expect_lines(STRV("|\n&\n+\n."), kinds, texts, 4);
+}
+
+/* A private directory, which becomes the present one. */
+static int
+enter_directory(void **state)
+{
+	char *path = strdup("/tmp/test_dot_qmail.XXXXXX");
+
+	if (path == NULL || mkdtemp(path) == NULL || chdir(path) < 0)
+		return -1;
+	*state = path;
+	return 0;
+}
+
+static int
+leave_directory(void **state)
+{
+	char *path = *state;
+
+	unlink(".qmail-x");
+	unlink(".qmail-default");
+	if (chdir("/") < 0 || rmdir(path) < 0)
+		return -1;
+	free(path);
+	return 0;
+}
+
+static void
+put(const char *name, const char *text, size_t len, mode_t mode)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+test_find_reads_the_best(void **state)
+{
+	struct dot_qmail d;
+
+	(void)state;
+	put(".qmail-default", "&d\n", 3, 0644);
+	assert_int_equal(dot_qmail_find("-", "x", &d), 0);
+	assert_true(d.found);
+	assert_string_equal(d.remainder, "x");
+	dot_qmail_clear(&d);
+	put(".qmail-x", "./x", 3, 0700);
+	assert_int_equal(dot_qmail_find("-", "X", &d), 0);
+	assert_true(d.found && d.forward_only);
+	assert_null(d.remainder);
+	assert_true(strv_eq(buf_view(&d.text), STRV("./x")));
+	dot_qmail_clear(&d);
+	assert_int_equal(dot_qmail_find("=", "x", &d), 0);
+	assert_false(d.found);
+	assert_null(d.remainder);
+	dot_qmail_clear(&d);
+}
+
+static void
+test_find_refuses(void **state)
+{
+	struct dot_qmail d;
+
+	(void)state;
+	put(".qmail-x", "a\n", 2, 0602);
+	assert_int_equal(dot_qmail_find("-", "x", &d), QE_DENIED);
+	dot_qmail_clear(&d);
+	put(".qmail-x", "a\0b\n", 4, 0600);
+	assert_int_equal(dot_qmail_find("-", "x", &d), QE_SYNTAX);
+	dot_qmail_clear(&d);
+}
+
+static void
+test_find_refuses_too_big(void **state)
+{
+	struct dot_qmail d;
+
+	(void)state;
+	put(".qmail-x", "", 0, 0600);
+	assert_int_equal(truncate(".qmail-x", DOT_QMAIL_MAX + 1), 0);
+	assert_int_equal(dot_qmail_find("-", "x", &d), QE_LIMIT);
+	assert_string_equal(buf_cstr(&d.name), ".qmail-x");
+	dot_qmail_clear(&d);
+}
+
+static void
+test_find_passes_over_what_is_no_file(void **state)
+{
+	struct dot_qmail d;
+	char ext[400];
+
+	(void)state;
+	assert_int_equal(mkdir(".qmail-x", 0700), 0);
+	put(".qmail-default", "&d\n", 3, 0644);
+	assert_int_equal(dot_qmail_find("-", "x", &d), 0);
+	assert_true(d.found);
+	assert_string_equal(buf_cstr(&d.name), ".qmail-default");
+	dot_qmail_clear(&d);
+	assert_int_equal(rmdir(".qmail-x"), 0);
+	assert_int_equal(mkfifo(".qmail-x", 0600), 0);
+	assert_int_equal(dot_qmail_find("-", "x", &d), 0);
+	assert_string_equal(buf_cstr(&d.name), ".qmail-default");
+	dot_qmail_clear(&d);
+	memset(ext, 'y', sizeof(ext) - 1);
+	ext[sizeof(ext) - 1] = '\0';
+	assert_int_equal(dot_qmail_find("-", ext, &d), 0);
+	assert_string_equal(buf_cstr(&d.name), ".qmail-default");
+	dot_qmail_clear(&d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_search_walks_from_long_to_default),
+		cmocka_unit_test(test_search_lowers_and_replaces_dots),
+		cmocka_unit_test(test_search_edges),
+		cmocka_unit_test(test_search_exact_name_ending_in_default),
+		cmocka_unit_test(test_lines_of_all_types),
+		cmocka_unit_test(test_lines_empty_and_bare_marks),
+		cmocka_unit_test_setup_teardown(
+		    test_find_reads_the_best, enter_directory, leave_directory),
+		cmocka_unit_test_setup_teardown(
+		    test_find_refuses, enter_directory, leave_directory),
+		cmocka_unit_test_setup_teardown(test_find_refuses_too_big,
+		    enter_directory, leave_directory),
+		cmocka_unit_test_setup_teardown(
+		    test_find_passes_over_what_is_no_file, enter_directory,
+		    leave_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
