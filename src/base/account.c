@@ -57,6 +57,9 @@ account_uid_from_file(const char *passwd, const char *name, uid_t *uid)
 			r = 0;
 			break;
 		}
+	/* A file that cannot be read does not prove that nobody is in it. */
+	if (r != 0 && ferror(file))
+		r = QE_SYS;
 	fclose(file);
 	return r;
 }

@@ -69,9 +69,9 @@ candidates_find(struct candidates *c, const char *name)
 		struct strv dir = strv_cut(&rest, ':', &more);
 
 		if (candidates_add(c, &used, dir, name) != 0)
-			return QE_SYS;
+			break; /* the rest of an endless PATH is not searched */
 	}
-	return 0;
+	return c->count == 0 ? QE_SYS : 0;
 }
 
 /*

@@ -1,0 +1,271 @@
+/* base/spawn: descriptors, signals, exit codes, search in PATH. */
+#include "base/env.h"
+#include "base/io.h"
+#include "base/spawn.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static char dir[64];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	unit_make_dir(dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	env_set("PATH", "/usr/bin:/bin");
+	unit_remove(dir);
+	return 0;
+}
+
+/* Runs it and returns its exit code. */
+static int
+run(const struct spawn *s)
+{
+	pid_t pid = -1;
+	int status = -1;
+
+	assert_int_equal(spawn_program(s, &pid), 0);
+	assert_true(pid > 0);
+	assert_int_equal(spawn_wait(pid, &status), 0);
+	return spawn_exit_code(status);
+}
+
+/* Runs a shell script with the descriptors given and returns its output. */
+static void
+run_script(const char *script, struct spawn s, char *out, size_t size)
+{
+	const char *const words[] = { "sh", "-c", script, NULL };
+	char **argv = spawn_argv(words);
+	ssize_t got;
+	int fds[2];
+
+	assert_non_null(argv);
+	assert_int_equal(io_pipe(fds), 0);
+	s.path = "/bin/sh";
+	s.argv = argv;
+	s.fds[0] = SPAWN_FD_NULL;
+	s.fds[1] = fds[1];
+	s.fds[2] = 2;
+	s.fd_count = s.fd_count < 3 ? 3 : s.fd_count;
+	assert_int_equal(run(&s), 0);
+	close(fds[1]);
+	got = read(fds[0], out, size - 1);
+	assert_true(got >= 0);
+	out[got] = '\0';
+	close(fds[0]);
+	free(argv);
+}
+
+static void
+test_spawn_places_descriptors(void **state)
+{
+	struct spawn s = { .fd_count = 6, .fds = { 0 } };
+	char out[64];
+	int a[2], b[2];
+
+	(void)state;
+	assert_int_equal(io_pipe(a), 0);
+	assert_int_equal(io_pipe(b), 0);
+	assert_int_equal(write(a[1], "A\n", 2), 2);
+	assert_int_equal(write(b[1], "B\n", 2), 2);
+	s.fds[3] = b[0];
+	s.fds[4] = -1;
+	s.fds[5] = a[0];
+	run_script("read x <&5; read y <&3; echo $x$y; "
+		   "test -e /proc/self/fd/4 && echo open; "
+		   "ls -l /proc/self/fd/0 | sed 's/.* -> //'",
+	    s, out, sizeof(out));
+	assert_string_equal(out, "AB\n/dev/null\n");
+	close(a[0]);
+	close(a[1]);
+	close(b[0]);
+	close(b[1]);
+}
+
+/* Targets that are sources of others: all orders come out right. */
+static void
+test_spawn_swaps_descriptors(void **state)
+{
+	struct spawn s = { .fds = { 0 } };
+	char out[64];
+	int a[2], b[2];
+
+	(void)state;
+	assert_int_equal(io_pipe(a), 0);
+	assert_int_equal(io_pipe(b), 0);
+	assert_int_equal(write(a[1], "A\n", 2), 2);
+	assert_int_equal(write(b[1], "B\n", 2), 2);
+	assert_true(a[0] < SPAWN_FDS_MAX && b[0] < SPAWN_FDS_MAX);
+	s.fd_count = (size_t)(a[0] > b[0] ? a[0] : b[0]) + 1;
+	for (size_t i = 0; i < s.fd_count; i++)
+		s.fds[i] = -1;
+	s.fds[a[0]] = b[0];
+	s.fds[b[0]] = a[0];
+	assert_true(a[0] < 10 && b[0] < 10); /* the shell's notation */
+	char script[128];
+	snprintf(script, sizeof(script), "read x <&%d; read y <&%d; echo $x$y",
+	    a[0], b[0]);
+	run_script(script, s, out, sizeof(out));
+	assert_string_equal(out, "BA\n");
+	close(a[0]);
+	close(a[1]);
+	close(b[0]);
+	close(b[1]);
+}
+
+static void
+test_spawn_environment_and_directory(void **state)
+{
+	char *envp[] = { (char[]){ "X=y" }, NULL };
+	struct spawn s = { .envp = envp, .cwd = dir };
+	char out[256], want[128];
+
+	(void)state;
+	run_script("echo $X; pwd", s, out, sizeof(out));
+	snprintf(want, sizeof(want), "y\n%s\n", dir);
+	assert_string_equal(out, want);
+}
+
+static void
+test_spawn_resets_signals(void **state)
+{
+	struct spawn s = { .fds = { 0 } };
+	char out[256];
+	sigset_t set;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	run_script("grep -E '^Sig(Blk|Ign)' /proc/self/status | "
+		   "sed 's/.*[[:space:]]//'",
+	    s, out, sizeof(out));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	assert_string_equal(out, "0000000000000000\n0000000000000000\n");
+}
+
+static void
+test_spawn_exit_codes(void **state)
+{
+	char *argv[] = { (char[]){ "x" }, NULL };
+	struct spawn s = { .path = "/none/such", .argv = argv };
+	volatile int error = -1;
+
+	(void)state;
+	assert_int_equal(run(&s), 111);
+	s.exit_exec_temp = 71;
+	assert_int_equal(run(&s), 71);
+	s.exit_exec_perm = 100;
+	s.start_error = &error;
+	assert_int_equal(run(&s), 100);
+	assert_int_equal(error, ENOENT);
+	s.path = "/bin/true";
+	assert_int_equal(run(&s), 0);
+	assert_int_equal(error, 0);
+	s.path = "/bin/false";
+	assert_int_equal(run(&s), 1);
+	s.cwd = "/none/such";
+	assert_int_equal(run(&s), 111);
+	s.exit_cwd = 61;
+	assert_int_equal(run(&s), 61);
+}
+
+static void
+test_spawn_exit_code_of_a_signal(void **state)
+{
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" },
+		(char[]){ "kill -9 $$" }, NULL };
+	struct spawn s = { .path = "/bin/sh", .argv = argv };
+
+	(void)state;
+	assert_int_equal(run(&s), -1);
+}
+
+static void
+test_spawn_searches_the_path(void **state)
+{
+	char *argv[] = { (char[]){ "prog" }, NULL };
+	struct spawn s = {
+		.path = "prog", .argv = argv, .exit_exec_perm = 100
+	};
+	char path[160], value[256];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/prog", dir);
+	snprintf(value, sizeof(value), "/none:%s", dir);
+	assert_int_equal(env_set("PATH", value), 0);
+	assert_int_equal(run(&s), 100);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("#!/bin/sh\nexit 42\n", f);
+	fclose(f);
+	/* Not executable: not it. */
+	assert_int_equal(run(&s), 100);
+	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(run(&s), 42);
+}
+
+static void
+test_spawn_long_path_is_searched_as_far_as_it_goes(void **state)
+{
+	char *argv[] = { (char[]){ "true" }, NULL };
+	struct spawn s = { .path = "true", .argv = argv };
+	struct buf path = BUF_INIT;
+
+	(void)state;
+	buf_add_str(&path, "/usr/bin:/bin:/");
+	for (int i = 0; i < 8000; i++)
+		buf_add_char(&path, 'x');
+	assert_int_equal(env_set("PATH", buf_cstr(&path)), 0);
+	buf_free(&path);
+	assert_int_equal(run(&s), 0);
+}
+
+static void
+test_spawn_argv_copies(void **state)
+{
+	const char *const words[] = { "a", "", "long word", NULL };
+	char **argv = spawn_argv(words);
+
+	(void)state;
+	assert_non_null(argv);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(argv[i], words[i]);
+		assert_true(argv[i] != words[i]);
+	}
+	assert_null(argv[3]);
+	free(argv);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_spawn_places_descriptors),
+		TEST(test_spawn_swaps_descriptors),
+		TEST(test_spawn_environment_and_directory),
+		TEST(test_spawn_resets_signals),
+		TEST(test_spawn_exit_codes),
+		TEST(test_spawn_exit_code_of_a_signal),
+		TEST(test_spawn_searches_the_path),
+		TEST(test_spawn_long_path_is_searched_as_far_as_it_goes),
+		TEST(test_spawn_argv_copies),
+	};
+
+	return RUN_TESTS(tests);
+}
