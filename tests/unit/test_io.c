@@ -1,0 +1,214 @@
+/* base/io: deadlines, buffered reading and writing. */
+#include "base/clock.h"
+#include "base/io.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+static int fds[2];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	return io_pipe(fds);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	return 0;
+}
+
+static void
+put(const char *text)
+{
+	assert_int_equal(io_write_all(fds[1], text, strlen(text)), 0);
+}
+
+static void
+test_io_descriptors_do_not_leak_into_programs(void **state)
+{
+	(void)state;
+	assert_true((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
+	assert_true((fcntl(fds[1], F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+static void
+test_io_close_keeps_errno(void **state)
+{
+	int none = -1;
+
+	(void)state;
+	errno = EIO;
+	io_close(&none);
+	io_close(&fds[0]);
+	assert_int_equal(fds[0], -1);
+	assert_int_equal(errno, EIO);
+}
+
+static void
+test_io_wait_ends_at_the_deadline(void **state)
+{
+	int64_t start = clock_mono_ms();
+
+	(void)state;
+	assert_int_equal(io_wait(fds[0], POLLIN, start + 30), QE_TIMEOUT);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_true(clock_mono_ms() >= start + 30);
+	/* A deadline that has passed still sees what is there. */
+	assert_int_equal(io_wait(fds[0], POLLIN, start - 9), QE_TIMEOUT);
+	put("x");
+	assert_int_equal(io_wait(fds[0], POLLIN, start - 9), 0);
+	assert_int_equal(io_wait(fds[0], POLLIN, IO_FOREVER), 0);
+}
+
+static void
+test_io_write_fails_without_reader(void **state)
+{
+	(void)state;
+	io_close(&fds[0]);
+	assert_int_equal(io_write_all(fds[1], "x", 1), QE_SYS);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(io_write_all(fds[1], "", 0), 0);
+}
+
+static void
+test_io_sync_dir(void **state)
+{
+	(void)state;
+	assert_int_equal(io_sync_dir("/tmp"), 0);
+	assert_int_equal(io_sync_dir("/none/at/all"), QE_SYS);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(io_sync(-1), QE_SYS);
+}
+
+static void
+test_source_reads_when_empty_only(void **state)
+{
+	char storage[4];
+	struct source s;
+
+	(void)state;
+	source_init(&s, fds[0], storage, sizeof(storage));
+	assert_int_equal(source_peek(&s).len, 0);
+	put("abcdef");
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	assert_view(source_peek(&s), "abcd");
+	source_take(&s, 3);
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	assert_view(source_peek(&s), "d");
+	source_take(&s, 99);
+	assert_int_equal(source_peek(&s).len, 0);
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	assert_view(source_peek(&s), "ef");
+	source_discard(&s);
+	assert_int_equal(source_fill(&s, clock_mono_ms() + 10), QE_TIMEOUT);
+	io_close(&fds[1]);
+	assert_int_equal(source_fill(&s, clock_deadline(5)), QE_EOF);
+	assert_int_equal(source_fill(&s, IO_FOREVER), QE_EOF);
+}
+
+static void
+test_source_waits_on_nonblocking_descriptors(void **state)
+{
+	char storage[4];
+	struct source s;
+
+	(void)state;
+	assert_int_equal(io_set_nonblocking(fds[0], true), 0);
+	source_init(&s, fds[0], storage, sizeof(storage));
+	assert_int_equal(source_fill(&s, clock_mono_ms() + 20), QE_TIMEOUT);
+	put("x");
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	io_close(&fds[0]);
+	source_discard(&s);
+	assert_int_equal(source_fill(&s, IO_FOREVER), QE_SYS);
+	assert_int_equal(errno, EBADF);
+}
+
+static void
+test_sink_writes_once(void **state)
+{
+	char storage[8], got[32];
+	struct sink s;
+
+	(void)state;
+	sink_init(&s, fds[1], storage, sizeof(storage));
+	assert_int_equal(sink_flush(&s), 0);
+	assert_int_equal(sink_put_str(&s, "abc"), 0);
+	assert_int_equal(sink_put_view(&s, STRV("defgh")), 0);
+	assert_int_equal(sink_put(&s, "", 0), 0);
+	assert_int_equal(io_set_nonblocking(fds[0], true), 0);
+	assert_int_equal(read(fds[0], got, sizeof(got)), -1);
+	assert_int_equal(sink_put_str(&s, "i"), 0);
+	assert_int_equal(read(fds[0], got, sizeof(got)), 8);
+	/* More than fits goes out at once, in order. */
+	assert_int_equal(sink_put_str(&s, "0123456789"), 0);
+	assert_int_equal(sink_flush(&s), 0);
+	assert_int_equal(read(fds[0], got, sizeof(got)), 11);
+	assert_memory_equal(got, "i0123456789", 11);
+}
+
+static void
+test_sink_remembers_its_failure(void **state)
+{
+	char storage[8];
+	struct sink s;
+
+	(void)state;
+	sink_init(&s, fds[1], storage, sizeof(storage));
+	io_close(&fds[0]);
+	assert_int_equal(sink_put_str(&s, "abc"), 0);
+	assert_int_equal(sink_flush(&s), QE_SYS);
+	errno = 0;
+	assert_int_equal(sink_flush(&s), QE_SYS);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(sink_put_str(&s, "x"), QE_SYS);
+	assert_int_equal(sink_put_str(&s, "more than eight"), QE_SYS);
+}
+
+static void
+test_sink_times_out(void **state)
+{
+	static char lots[1 << 20];
+	char storage[8];
+	struct sink s;
+	int64_t start = clock_mono_ms();
+
+	(void)state;
+	assert_int_equal(io_set_nonblocking(fds[1], true), 0);
+	sink_init(&s, fds[1], storage, sizeof(storage));
+	s.timeout_ms = 30;
+	assert_int_equal(sink_put(&s, lots, sizeof(lots)), QE_TIMEOUT);
+	assert_true(clock_mono_ms() < start + 5000);
+	assert_int_equal(s.errnum, ETIMEDOUT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_io_descriptors_do_not_leak_into_programs),
+		TEST(test_io_close_keeps_errno),
+		TEST(test_io_wait_ends_at_the_deadline),
+		TEST(test_io_write_fails_without_reader),
+		TEST(test_io_sync_dir),
+		TEST(test_source_reads_when_empty_only),
+		TEST(test_source_waits_on_nonblocking_descriptors),
+		TEST(test_sink_writes_once),
+		TEST(test_sink_remembers_its_failure),
+		TEST(test_sink_times_out),
+	};
+
+	return RUN_TESTS(tests);
+}
