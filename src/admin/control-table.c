@@ -25,6 +25,7 @@ static const struct {
 	{ P_NEWMRH, "qmail-newmrh"},
 	{ P_QMQPC,  "qmail-qmqpc" },
 	{ P_POPUP,  "qmail-popup" },
+	{ P_QUEUE,  "qmail-queue" },
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

@@ -34,7 +34,8 @@ enum control_program {
 	P_QMQPC = 64,
 	P_POPUP = 128,
 	P_START = 256, /* read by run files, by no program */
-	P_ALL = 512
+	P_ALL = 512,
+	P_QUEUE = 1024
 };
 
 enum ctl {

@@ -3,7 +3,7 @@
  * into the queue (interface spec 3.1).
  *
  * User: setuid qmailq, started by anybody.  Files: writes pid, mess, intd and
- * todo, reads nothing of the home but owners and /etc/passwd.  Never prints,
+ * todo, reads control/bigbrother, some owners and /etc/passwd.  Never prints,
  * never listens to the environment, starts no program.
  */
 #include "base/buf.h"
@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/program.h"
 #include "mail/date.h"
+#include "queue/bigbrother.h"
 #include "queue/caller.h"
 #include "queue/guard.h"
 #include "spool/envelope_stream.h"
@@ -46,6 +47,7 @@ struct arrival {
 	char pid_path[QUEUE_PATH_MAX], mess[QUEUE_PATH_MAX];
 	char intd[QUEUE_PATH_MAX], todo[QUEUE_PATH_MAX];
 	struct envelope_stream envelope;
+	struct bigbrother watch;
 	size_t envelope_bytes;
 	size_t used; /* of buffer */
 	char buffer[COPY_BUFFER];
@@ -62,6 +64,8 @@ enter(struct arrival *a)
 	a->mess_fd = a->intd_fd = -1;
 	if (chdir(program_home()) < 0)
 		return QQ_CHDIR_HOME;
+	if (bigbrother_load(&a->watch) != 0)
+		return QQ_CONFIG;
 	buf_add_str(&line, "Received: (qmail ");
 	buf_add_u64(&line, (uint64_t)a->pid);
 	buf_add_str(&line, " invoked ");
@@ -175,6 +179,7 @@ envelope_read(struct arrival *a)
 		if (r != 0)
 			return r == QE_LIMIT ? QQ_ADDRESS_TOO_LONG
 					     : QQ_ENVELOPE;
+		bigbrother_watch(&a->watch, strv_from(next, used));
 		a->used += used;
 	}
 	return QQ_OK;
@@ -209,6 +214,23 @@ intd_create(struct arrival *a)
 	return QQ_OK;
 }
 
+/* Recipients of our own making, behind those of the caller. */
+static enum queue_exit
+envelope_add_observers(struct arrival *a)
+{
+	struct buf more = BUF_INIT;
+	enum queue_exit code = QQ_OK;
+
+	bigbrother_add(&a->watch, &more);
+	if (more.err != 0)
+		code = QQ_NOMEM;
+	else if (io_write_all(a->intd_fd, more.data, more.len) != 0)
+		code = QQ_WRITE;
+	a->envelope_bytes += more.len;
+	buf_free(&more);
+	return code;
+}
+
 static enum queue_exit
 envelope_copy(struct arrival *a)
 {
@@ -224,6 +246,8 @@ envelope_copy(struct arrival *a)
 		if (!complete)
 			code = envelope_read(a);
 	} while (!complete && code == QQ_OK);
+	if (code == QQ_OK)
+		code = envelope_add_observers(a);
 	return code;
 }
 
