@@ -123,6 +123,8 @@ say_hello(struct peer *s, const char *verb)
 static enum peer_result
 judge_hello(const struct peer *s, int r, enum peer_result dead)
 {
+	if (r == QE_TIMEOUT)
+		return PEER_DIED; /* a second try would wait as long */
 	if (r < 0 && r != QE_SYNTAX)
 		return dead;
 	return r == 0 && s->code == 250 ? PEER_READY : PEER_NAME_REJECTED;

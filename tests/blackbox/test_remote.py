@@ -66,6 +66,13 @@ def test_helo_after_a_server_that_hangs_up_on_ehlo(remote):
                                  b"HELO client.example"]
 
 
+def test_silence_after_ehlo_is_not_waited_for_twice(remote):
+    remote.control("timeoutremote", "1\n")
+    peer = remote.routed_peer(EHLO=STALL)
+    assert remote.run() == [died()]
+    assert peer.sessions == 1
+
+
 def test_helohost(remote):
     peer = remote.routed_peer()
     remote.control("helohost", "mx.client.example\n")

@@ -252,6 +252,7 @@ test_malformed(void **state)
 	add(&p, STRV("\xc0\x1e"), DNS_A, 1, STRV("\1\2\3\4"));
 	assert_int_equal(read_addresses(&q, &p, &list), QE_TEMP);
 	assert_int_equal(list.count, 0);
+	ipaddr_list_free(&list);
 }
 
 static void
