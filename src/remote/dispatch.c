@@ -75,7 +75,8 @@ report_no_target(struct report *report, const struct route *route)
 		    report, 'Z', "Unable to read control files. (#4.3.0)");
 		return;
 	case ROUTE_LOCAL:
-		report_set(report, 'Z', "Out of memory. (#4.3.0)");
+		report_set(report, 'Z',
+		    "System resources temporarily unavailable. (#4.3.0)");
 		return;
 	}
 }
