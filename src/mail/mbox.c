@@ -3,15 +3,14 @@
  * match ^>*From quoted, closed by an empty line, flushed, cut back on error.
  */
 #include "mail/mbox.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -52,10 +51,9 @@ open_file(const char *path, bool *created)
 	*created = false;
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	/* Without O_EXCL: the name may be a link to where the file shall be. */
+	fd = open(path, flags | O_CREAT, 0600);
 	*created = fd >= 0;
-	if (fd < 0 && errno == EEXIST) /* somebody was faster */
-		fd = open(path, flags);
 	return fd;
 }
 
@@ -213,22 +211,19 @@ copy_message(int message_fd, struct sink *out)
 	return sink_flush(out) == 0 ? MBOX_OK : write_trouble();
 }
 
+/* Flushes the directory that the new file is in, wherever links lead. */
 static enum mbox_result
 sync_parent(const char *path)
 {
-	struct buf parent = BUF_LIMIT(PATH_MAX);
-	struct strv whole = strv_of(path);
-	size_t slash = strv_rfind(whole, '/');
-	const char *text;
-	int r;
+	char *real = realpath(path, NULL);
+	char *slash = real == NULL ? NULL : strrchr(real, '/');
+	int r = QE_SYS;
 
-	if (slash == STRV_NPOS)
-		buf_add_char(&parent, '.');
-	else
-		buf_add_view(&parent, strv_head(whole, slash + 1));
-	text = buf_cstr(&parent);
-	r = text == NULL ? parent.err : io_sync_dir(text);
-	buf_free(&parent);
+	if (slash != NULL) {
+		slash[slash == real] = '\0';
+		r = io_sync_dir(real);
+	}
+	free(real);
 	return r == 0 ? MBOX_OK : MBOX_WRITE;
 }
 

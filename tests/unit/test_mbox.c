@@ -133,6 +133,59 @@ test_mbox_appends_and_is_private(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* The mailbox may live elsewhere and not be there yet. */
+static void
+test_mbox_creates_what_a_link_names(void **state)
+{
+	struct fixture *f = *state;
+	char target[160];
+	struct buf text;
+
+	snprintf(target, sizeof(target), "%s/spool", f->dir);
+	assert_int_equal(mkdir(target, 0700), 0);
+	snprintf(target, sizeof(target), "%s/spool/joe", f->dir);
+	assert_int_equal(symlink("spool/joe", f->mbox), 0);
+	assert_int_equal(deliver(f, STRV("From 1\n"), STRV("a\n")), MBOX_OK);
+	text = unit_read(target);
+	assert_buf(&text, "From 1\na\n\n");
+	buf_free(&text);
+}
+
+/* Against the definition, over random lines. */
+static void
+test_mbox_quotes_as_defined(void **state)
+{
+	static const char *const parts[] = { "From ", ">", "From", "\n", "F",
+		" ", "x", "\n>>From " };
+	struct fixture *f = *state;
+	uint32_t seed = 5;
+
+	for (int i = 0; i < 200; i++) {
+		struct buf message = BUF_INIT, want = BUF_INIT;
+		struct strv rest;
+		uint32_t n = unit_random(&seed) % 12;
+
+		while (n-- > 0)
+			buf_add_str(&message, parts[unit_random(&seed) % 8]);
+		rest = buf_view(&message);
+		while (rest.len > 0) {
+			struct strv line = strv_cut(&rest, '\n', NULL);
+			struct strv bare = line;
+
+			while (bare.len > 0 && bare.ptr[0] == '>')
+				bare = strv_skip(bare, 1);
+			if (strv_starts(bare, STRV("From ")))
+				buf_add_char(&want, '>');
+			buf_add_view(&want, line);
+			buf_add_char(&want, '\n');
+		}
+		buf_add_char(&want, '\n');
+		check(f, buf_view(&message), buf_view(&want));
+		buf_free(&message);
+		buf_free(&want);
+	}
+}
+
 /* A message torn by a crash must not swallow the next one. */
 static void
 test_mbox_mends_a_torn_end(void **state)
@@ -260,6 +313,8 @@ main(void)
 		TEST(test_mbox_ends_with_one_empty_line),
 		TEST(test_mbox_quotes_across_blocks),
 		TEST(test_mbox_appends_and_is_private),
+		TEST(test_mbox_creates_what_a_link_names),
+		TEST(test_mbox_quotes_as_defined),
 		TEST(test_mbox_mends_a_torn_end),
 		TEST(test_mbox_cuts_back_what_does_not_fit),
 		TEST(test_mbox_cuts_back_after_a_read_error),
