@@ -1,0 +1,34 @@
+# Programs of this room: objects, external libraries, link and install mode.
+PROGRAMS += qmail-start qmail-send qmail-todo qmail-lspawn qmail-rspawn
+
+obj.qmail-lspawn    := send/qmail-lspawn.o send/lookup.o send/spawner.o \
+	send/spawner_slots.o send/spawner_request.o send/spawner_report.o
+lib.qmail-lspawn    := -lcdb
+mode.qmail-lspawn   := 0700
+
+obj.qmail-rspawn    := send/qmail-rspawn.o send/spawner.o \
+	send/spawner_slots.o send/spawner_request.o send/spawner_report.o
+static.qmail-rspawn := 1
+mode.qmail-rspawn   := 0711
+
+TESTABLE += send/spawner_request.o send/spawner_report.o send/lookup.o
+
+obj.qmail-start     := send/qmail-start.o
+mode.qmail-start    := 0700
+
+send.shared := send/schedule.o send/idset.o send/outpipe.o send/dirwalk.o \
+	send/todo_link.o
+obj.qmail-send      := send/qmail-send.o send/events.o send/config.o \
+	send/todo_client.o send/message.o send/settle.o send/pass.o \
+	send/delivery.o send/spawn_link.o send/bounce.o send/inject.o \
+	send/cleaner.o send/loader.o send/slog.o $(send.shared)
+lib.qmail-send      := -lcdb
+mode.qmail-send     := 0711
+
+obj.qmail-todo      := send/qmail-todo.o send/intake.o send/search.o \
+	send/batch.o send/record.o $(send.shared)
+lib.qmail-todo      := -lcdb
+mode.qmail-todo     := 0711
+
+TESTABLE += $(send.shared) send/spawn_link.o send/bounce.o send/slog.o \
+	send/record.o
