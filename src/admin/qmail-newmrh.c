@@ -11,6 +11,7 @@
 #include "base/program.h"
 #include "conf/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static const char TMP[] = "control/morercpthosts.cdb.tmp";
@@ -22,7 +23,9 @@ die_failed(struct cdb_writer **writer, int result, const char *what)
 	cdb_writer_abort(writer);
 	if (result == QE_NOMEM)
 		die_nomem();
-	die(EX_TEMPORARY, "unable to %s: %s", what, error_result_text(result));
+	die(EX_TEMPORARY, "unable to %s: %s", what,
+	    result == QE_ABSENT ? error_text(ENOENT)
+				: error_result_text(result));
 }
 
 static int

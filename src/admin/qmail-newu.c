@@ -4,6 +4,7 @@
  * Run by the owner of the home.  Readers see the old file or the new one,
  * never half of one.  Reads users/assign, writes users/cdb.tmp, users/cdb.
  */
+#include "admin/assign.h"
 #include "base/buf.h"
 #include "base/cdb.h"
 #include "base/die.h"
@@ -12,16 +13,12 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/program.h"
-#include "conf/users.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-	ASSIGN_MAX = 512 << 20, /* bytes of users/assign */
-	VALUE_COLONS = 6
-};
+enum { ASSIGN_MAX = 512 << 20 }; /* bytes of users/assign */
 
 static _Noreturn void
 die_failed(struct cdb_writer **writer, int result, const char *what)
@@ -40,66 +37,21 @@ open_assign(struct cdb_writer **writer)
 	return fd;
 }
 
-/*
- * user:uid:gid:homedir:dash:ext: to the same with NULs, none at the end.
- * False if a colon is missing or an id is no number.
- */
-static bool
-make_value(struct strv text, struct buf *out)
-{
-	struct user_entry entry;
-	bool colon = true;
-	int r;
-
-	for (int i = 0; i < VALUE_COLONS; i++) {
-		if (i > 0)
-			buf_add_char(out, '\0');
-		buf_add_view(out, strv_cut(&text, ':', &colon));
-		if (!colon)
-			return false;
-	}
-	r = users_parse(buf_view(out), &entry);
-	if (r == 0)
-		user_entry_free(&entry);
-	return r != QE_SYNTAX;
-}
-
-static void
-note_wildcard(struct buf *wildcards, struct strv local)
-{
-	char last;
-
-	if (local.len == 0)
-		return;
-	last = ascii_lower(local.ptr[local.len - 1]);
-	if (strv_find(buf_view(wildcards), last) == STRV_NPOS)
-		buf_add_char(wildcards, last);
-}
-
 /* One assignment: 0, QE_SYNTAX, or why the writer failed. */
 static int
 add_line(struct cdb_writer *writer, struct strv line, struct buf *wildcards)
 {
 	struct buf key = BUF_INIT, value = BUF_INIT;
-	struct strv local = strv_skip(line, 1);
-	bool wild = line.len > 0 && line.ptr[0] == '+';
-	bool colon;
-	int r = QE_SYNTAX;
+	char wildcard;
+	int r = assign_parse(line, &key, &value, &wildcard);
 
-	local = strv_cut(&local, ':', &colon);
-	if (line.len > 0 && colon && strv_find(line, '\0') == STRV_NPOS &&
-	    make_value(strv_skip(line, local.len + 2), &value)) {
-		buf_add_char(&key, '!');
-		buf_add_lower(&key, local);
-		if (wild)
-			note_wildcard(wildcards, local);
-		else
-			buf_add_char(&key, '\0');
-		r = key.err != 0 || value.err != 0 || wildcards->err != 0
-			? QE_NOMEM
-			: cdb_writer_add(
-			      writer, buf_view(&key), buf_view(&value));
-	}
+	if (r == 0 && wildcard != '\0' &&
+	    strv_find(buf_view(wildcards), wildcard) == STRV_NPOS)
+		buf_add_char(wildcards, wildcard);
+	if (r == 0)
+		r = wildcards->err;
+	if (r == 0)
+		r = cdb_writer_add(writer, buf_view(&key), buf_view(&value));
 	buf_free(&key);
 	buf_free(&value);
 	return r;
@@ -110,20 +62,21 @@ static int
 add_all(struct cdb_writer *writer, struct strv text)
 {
 	struct buf wildcards = BUF_INIT;
-	struct strv line = STRV_EMPTY;
-	int r = QE_SYNTAX;
+	int r = QE_SYNTAX; /* unless the final dot comes */
 
 	while (text.len > 0) {
-		line = strv_cut(&text, '\n', NULL);
-		if (line.len > 0 && line.ptr[0] == '.')
+		struct strv line = strv_cut(&text, '\n', NULL);
+
+		if (assign_is_end(line)) {
+			r = cdb_writer_add(
+			    writer, STRV_EMPTY, buf_view(&wildcards));
 			break;
+		}
 		r = add_line(writer, line, &wildcards);
 		if (r != 0)
 			break;
-		r = QE_SYNTAX; /* unless the final dot comes */
+		r = QE_SYNTAX;
 	}
-	if (line.len > 0 && line.ptr[0] == '.')
-		r = cdb_writer_add(writer, STRV_EMPTY, buf_view(&wildcards));
 	buf_free(&wildcards);
 	return r;
 }

@@ -27,7 +27,7 @@ main(void)
 	r = tcpto_read(records);
 	if (r != 0)
 		die(EX_TEMPORARY, "unable to read queue/lock/tcpto: %s",
-		    error_result_text(r));
+		    r == QE_ABSENT ? error_text(ENOENT) : error_result_text(r));
 	now = clock_wall();
 	for (size_t i = 0; i < TCPTO_RECORDS; i++) {
 		const struct tcpto_record *t = &records[i];

@@ -1,10 +1,10 @@
 # Programs of this room: objects, external libraries, link and install mode.
 # control-table is a tool of the build and not installed.
 PROGRAMS += qmail-newu qmail-newmrh qmail-getpw qmail-pw2u qmail-qread \
-	qmail-qstat qmail-tcpto qmail-tcpok splogger
-TESTABLE += admin/logline.o
+	qmail-qstat qmail-showctl qmail-tcpto qmail-tcpok splogger
+TESTABLE += admin/assign.o admin/logline.o
 
-obj.qmail-newu    := admin/qmail-newu.o
+obj.qmail-newu    := admin/qmail-newu.o admin/assign.o
 lib.qmail-newu    := -lcdb
 mode.qmail-newu   := 0700
 
@@ -22,6 +22,11 @@ mode.qmail-pw2u   := 0711
 obj.qmail-qread   := admin/qmail-qread.o admin/walk.o
 
 obj.qmail-qstat   := admin/qmail-qstat.o admin/walk.o
+
+obj.qmail-showctl := admin/qmail-showctl.o admin/sentence.o \
+	admin/check_controls.o admin/check_home.o admin/check_users.o \
+	admin/findings.o admin/assign.o
+lib.qmail-showctl := -lcdb
 
 obj.qmail-tcpto   := admin/qmail-tcpto.o
 

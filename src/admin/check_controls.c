@@ -1,0 +1,155 @@
+/*
+ * Reads every control file as its program would, and what no program
+ * complains of but was hardly meant.
+ */
+#include "admin/findings.h"
+#include "base/error.h"
+#include "conf/control.h"
+#include "conf/control_file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* err tells of result, which is not QE_ABSENT. */
+static void
+add_error(struct findings *f, int result, const struct control_error *err)
+{
+	bool certain = result == QE_SYNTAX || result == QE_LIMIT;
+
+	buf_addf(&f->text, "%s\n", err->text);
+	if (certain || (result == QE_SYS && errno == EISDIR))
+		f->problems++;
+	else
+		f->unseen++;
+}
+
+static void
+check_single(struct findings *f, enum ctl id)
+{
+	struct buf value = BUF_INIT;
+	struct control_error err;
+	int64_t number;
+	int r = 0;
+
+	switch (control_table[id].kind) {
+	case CT_INT:
+		r = control_int(id, &number, &err);
+		break;
+	case CT_TEXT:
+		r = control_text(id, &value, &err);
+		break;
+	case CT_LINE:
+		r = control_line(id, &value, &err);
+		break;
+	case CT_LIST:
+	case CT_MAP:
+	case CT_CDB:
+		return;
+	}
+	/* What is missing for want of me is told once, with me itself. */
+	if (r != 0 && (r != QE_ABSENT || id == CTL_ME) &&
+	    (control_exists(id) || id == CTL_ME))
+		add_error(f, r == QE_ABSENT ? QE_SYNTAX : r, &err);
+	buf_free(&value);
+}
+
+/* Lines that programs pass over or that match nothing. */
+static void
+check_lines(struct findings *f, enum ctl id, struct strv text)
+{
+	const char *file = control_table[id].file;
+	bool is_map = control_table[id].kind == CT_MAP;
+
+	for (unsigned number = 1; text.len > 0; number++) {
+		struct strv line = strv_trim_end(strv_cut(&text, '\n', NULL));
+
+		if (line.len == 0 || line.ptr[0] == '#')
+			continue;
+		if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
+			finding_problem(f,
+			    "control/%s line %u: begins with a blank", file,
+			    number);
+		if (is_map && strv_find(line, ':') == STRV_NPOS)
+			finding_problem(f,
+			    "control/%s line %u: has no colon and is ignored",
+			    file, number);
+	}
+}
+
+static void
+check_list(struct findings *f, enum ctl id)
+{
+	struct control_set set;
+	struct control_error err;
+	int r = control_set_load(id, &set, &err);
+
+	if (r != 0) {
+		add_error(f, r, &err);
+		return;
+	}
+	check_lines(f, id, buf_view(&set.bytes));
+	control_set_free(&set);
+}
+
+static void
+check_cdb(struct findings *f, enum ctl id)
+{
+	char cdb[CONTROL_PATH_MAX], list[CONTROL_PATH_MAX];
+	char *suffix;
+
+	control_file_path(id, cdb);
+	memcpy(list, cdb, sizeof(list));
+	suffix = strrchr(list, '.');
+	if (suffix == NULL)
+		return;
+	*suffix = '\0';
+	check_made(f, list, cdb,
+	    id == CTL_MORERCPTHOSTS_CDB ? "qmail-newmrh" : "the tool again");
+}
+
+/* Programs that run under uids of their own must be able to read it. */
+static void
+check_mode(struct findings *f, enum ctl id)
+{
+	const unsigned strangers =
+	    P_SMTPD | P_QMTPD | P_QMQPC | P_INJECT | P_POPUP;
+	char path[CONTROL_PATH_MAX];
+	struct stat st;
+
+	control_file_path(id, path);
+	if (stat(path, &st) < 0)
+		return;
+	if ((st.st_mode & S_IWOTH) != 0)
+		finding_problem(f, "%s: mode is %04o: everybody can change it",
+		    path, (unsigned)st.st_mode & 07777);
+	if (f->installation.by_root && (st.st_mode & S_IROTH) == 0 &&
+	    (control_table[id].programs & strangers) != 0)
+		finding_problem(f,
+		    "%s: mode is %04o: not all programs can read it", path,
+		    (unsigned)st.st_mode & 07777);
+}
+
+void
+check_controls(struct findings *f)
+{
+	for (int i = 0; i < CTL_COUNT; i++) {
+		enum ctl id = (enum ctl)i;
+
+		switch (control_table[id].kind) {
+		case CT_LINE:
+		case CT_TEXT:
+		case CT_INT:
+			check_single(f, id);
+			break;
+		case CT_LIST:
+		case CT_MAP:
+			check_list(f, id);
+			break;
+		case CT_CDB:
+			check_cdb(f, id);
+			break;
+		}
+		check_mode(f, id);
+	}
+}
