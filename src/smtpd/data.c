@@ -119,10 +119,9 @@ delivery_add_envelope(struct session *s, struct delivery *d)
 static struct reply
 delivery_commit(struct session *s, struct delivery *d)
 {
-	int64_t deadline = session_deadline(s, s->settings.dot_timeout);
 	struct submit_result result = { .ok = false };
 
-	d->submit.deadline_ms = deadline;
+	d->submit.deadline_ms = s->tx.dot_deadline_ms;
 	delivery_add_envelope(s, d);
 	if (session_is_abandoned(s)) {
 		/* It will send the message again: once is enough. */
@@ -130,7 +129,7 @@ delivery_commit(struct session *s, struct delivery *d)
 		session_vanish(s);
 		return (struct reply){ .code = 0 };
 	}
-	submit_close(&d->submit, deadline, &result);
+	submit_close(&d->submit, s->tx.dot_deadline_ms, &result);
 	d->submitting = false;
 	if (!result.ok)
 		return answer_of_queue(&result);
@@ -146,6 +145,7 @@ delivery_answer(struct session *s, struct delivery *d)
 	int64_t max = s->settings.size_max;
 	struct verdict v;
 
+	s->tx.dot_deadline_ms = session_deadline(s, s->settings.dot_timeout);
 	if (s->settings.log.in)
 		log_event(s, "C: [...]  bytestooverflow=%lld",
 		    (long long)(d->size < max ? max - d->size : 0));

@@ -37,7 +37,7 @@ begin(struct session *s, struct strv name, bool extended)
 
 	command_reset_transaction(s);
 	buf_reset(&s->helo);
-	buf_add_view(&s->helo, strv_head(name, s->helo.max));
+	buf_add_view(&s->helo, name);
 	s->extended = extended;
 	v = pipeline_run(s, STAGE_HELO);
 	tarpit_delay(s, v.tarpit);

@@ -18,8 +18,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { HELO_MAX = 1024 }; /* bytes of the name kept */
-
 static struct strv
 environment(const char *name)
 {
@@ -44,7 +42,6 @@ session_init(struct session *s, int in_fd, int out_fd)
 	s->relay_suffix = strv_of(relay);
 	if (strv_trim_blanks(s->relay_suffix).len == 0)
 		s->relay_suffix = STRV_EMPTY;
-	s->helo = (struct buf)BUF_LIMIT(HELO_MAX);
 	s->settings.log.fd = STDERR_FILENO;
 	transaction_init(&s->tx);
 	notes_init(&s->notes);
@@ -73,7 +70,7 @@ limit_writes(int fd, int64_t seconds)
 void
 session_apply_settings(struct session *s)
 {
-	s->line.max = (size_t)s->settings.command_max;
+	s->line.max = s->helo.max = (size_t)s->settings.command_max;
 	s->out.timeout_ms = s->settings.timeout * 1000;
 	limit_writes(s->out.fd, s->settings.timeout);
 }

@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/error.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static int
@@ -20,7 +21,7 @@ load_log(struct log_settings *log, struct control_error *err)
 	int r;
 
 	log->fd = STDERR_FILENO;
-	if (access("control/log", F_OK) != 0)
+	if (access("control/log", F_OK) != 0 && errno == ENOENT)
 		return 0;
 	r = control_int(CTL_LOG_SMTP_FD, &n, err);
 	if (r != 0)

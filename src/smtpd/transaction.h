@@ -22,8 +22,9 @@ struct transaction {
 	struct buf sender;
 	struct buf recipients; /* each ended by NUL */
 	size_t recipient_count;
-	struct buf candidate;   /* the recipient that checks look at */
-	int64_t announced_size; /* SIZE= of MAIL; 0: none */
+	struct buf candidate;    /* the recipient that checks look at */
+	int64_t announced_size;  /* SIZE= of MAIL; 0: none */
+	int64_t dot_deadline_ms; /* after the final dot: for the reply to it */
 };
 
 void transaction_init(struct transaction *t);

@@ -207,6 +207,17 @@ def test_slow_queue_is_given_up_after_dottimeout(home, smtpd):
     assert s.queue.messages() == []
 
 
+def test_over_pipes_as_sendmail_bs_does(home):
+    queue = Queue(home)
+    done = home.run(
+        "qmail-smtpd", env={**queue.environment, "RELAYCLIENT": ""},
+        input="HELO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<u@far.example>\r\n"
+        "DATA\r\nx\r\n.\r\nQUIT\r\n")
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"221 2.0.0 a.example ESMTP\r\n")
+    assert queue.messages()[0][1] == [b"u@far.example"]
+
+
 # -- pipelining ----------------------------------------------------------
 def test_pipelined_commands_are_answered_in_one_write(smtpd):
     s = smtpd()
