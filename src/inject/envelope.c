@@ -49,6 +49,15 @@ envelope_parse_one(const struct settings *s, struct strv text, struct buf *out)
 	return r;
 }
 
+/* "a@b" is none, but "list-@[]" ends the sender of a mailing list. */
+static bool
+is_host(struct strv host)
+{
+	size_t at = strv_find(host, '@');
+
+	return at == STRV_NPOS || strv_eq(strv_skip(host, at), STRV("@[]"));
+}
+
 int
 envelope_own_address(const struct settings *s, const char *user,
     const char *host, struct buf *out)
@@ -62,7 +71,8 @@ envelope_own_address(const struct settings *s, const char *user,
 	buf_add_str(&address, host);
 	address_add_quoted(&quoted, buf_view(&address));
 	r = address.err != 0 ? address.err : quoted.err;
-	if (r == 0 && address_is_poisoned(buf_view(&address)))
+	if (r == 0 && (address_is_poisoned(buf_view(&address)) ||
+			  !is_host(strv_of(host))))
 		r = QE_SYNTAX;
 	if (r == 0)
 		r = envelope_parse_one(s, buf_view(&quoted), out);
