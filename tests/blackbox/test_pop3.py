@@ -667,3 +667,43 @@ def test_pop3d_pipelined_thousand(pop3d, maildir):
     out, _, code = t.end()
     assert out.count(b"+OK 17 octets\r\n") == 1000
     assert out.endswith(b".\r\n+OK \r\n") and code == 0
+
+
+ACCOUNTS = r"""
+set -e
+dir=$1; checker=$2
+mkdir -p $dir/home/joe
+printf 'root:x:0:0::/root:/bin/sh\njoe:x:4711:4712::%s/home/joe:/bin/x\n' \
+    $dir > $dir/passwd
+printf 'old:x:4713:4712::/:/bin/x\nout:x:4714:4712::/:/bin/x\n' >> $dir/passwd
+printf 'root:%s:1::::::\njoe:%s:1::::::\n' "$3" "$3" > $dir/shadow
+printf 'old:%s:1:::::99:\nout:!%s:1::::::\n' "$3" "$3" >> $dir/shadow
+printf 'joe:x:4712:\nmore:x:4719:joe\n' > $dir/group
+for f in passwd shadow group; do mount --bind $dir/$f /etc/$f; done
+try() {
+	printf '%s\0%s\0\0' "$1" "$2" > $dir/fields
+	code=0
+	"$checker" sh -c 'id -u; id -g; id -G; pwd; echo $USER $HOME $SHELL' \
+	    3< $dir/fields || code=$?
+	echo "$1 $code"
+}
+try joe secret; try joe wrong; try eve secret; try root secret
+try old secret; try out secret
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_checkpassword_system_accounts(session_dir, bin_dir, scratch):
+    """Other accounts than this machine's, in a mount namespace of its own."""
+    if subprocess.run(["unshare", "-m", "true"],
+                      capture_output=True).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", ACCOUNTS, "sh", scratch,
+         os.path.join(bin_dir, "checkpassword"), HASH],
+        capture_output=True, text=True, timeout=h.DEADLINE, cwd="/",
+        stdin=subprocess.DEVNULL)
+    home = os.path.join(scratch, "home/joe")
+    assert done.stdout.split("\n") == [
+        "4711", "4712", "4712 4719", home, f"joe {home} /bin/x", "joe 0",
+        "joe 1", "eve 1", "root 1", "old 1", "out 1", ""], done
