@@ -65,6 +65,8 @@ program_begin(const struct program *program)
 	if ((program->flags & PROGRAM_KEEP_SIGPIPE) == 0)
 		signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	/* A caller may ignore it; then waiting for a child would fail. */
+	signal(SIGCHLD, SIG_DFL);
 	setrlimit(RLIMIT_CORE, &no_core);
 	if ((program->flags & PROGRAM_HOME) != 0 && chdir(program_home()) < 0)
 		die_errno(EX_TEMPORARY, "unable to switch to home directory %s",
