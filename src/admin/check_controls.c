@@ -113,7 +113,7 @@ static void
 check_mode(struct findings *f, enum ctl id)
 {
 	const unsigned strangers =
-	    P_SMTPD | P_QMTPD | P_QMQPC | P_INJECT | P_POPUP;
+	    P_SMTPD | P_QMTPD | P_QMQPC | P_INJECT | P_POPUP | P_ALL;
 	char path[CONTROL_PATH_MAX];
 	struct stat st;
 
