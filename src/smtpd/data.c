@@ -88,6 +88,9 @@ delivery_receive(struct session *s, struct delivery *d)
 			deadline = session_deadline(s, s->settings.timeout);
 			d->submit.deadline_ms = deadline;
 		}
+		/* A stream that never pauses has to be looked at as well. */
+		if (clock_mono_ms() >= deadline)
+			return QE_TIMEOUT;
 		if (source_peek(&s->in).len == 0)
 			session_flush(s);
 		r = source_fill(&s->in, deadline);

@@ -62,9 +62,8 @@ limit_writes(int fd, int64_t seconds)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
 		return;
-	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
-	    io_set_nonblocking(fd, true) != 0)
-		return;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		(void)io_set_nonblocking(fd, true);
 }
 
 void
@@ -101,6 +100,9 @@ session_read_command(struct session *s, unsigned *flaws)
 		session_flush(s);
 	if (s->state != SESSION_OPEN)
 		return QE_EOF;
+	/* Input that is always there already would never time out. */
+	if (clock_mono_ms() >= s->deadline_ms)
+		return QE_TIMEOUT;
 	return line_read(
 	    &s->in, session_deadline(s, s->settings.timeout), &s->line, flaws);
 }

@@ -198,6 +198,28 @@ test_own_address_that_was_called(void **state)
 	session_unfake(&s);
 }
 
+static void
+test_session_that_lasts_too_long_ends(void **state)
+{
+	struct session s;
+	unsigned flaws;
+	int ends[2];
+
+	(void)state;
+	session_fake(&s);
+	assert_int_equal(io_pipe(ends), 0);
+	io_close(&s.in.fd);
+	s.in.fd = ends[0];
+	assert_int_equal(io_write_all(ends[1], "NOOP\r\nNOOP\r\n", 12), 0);
+	s.line.max = 512;
+	assert_int_equal(session_read_command(&s, &flaws), 0);
+	assert_buf(&s.line, "NOOP");
+	s.deadline_ms = 0;
+	assert_int_equal(session_read_command(&s, &flaws), QE_TIMEOUT);
+	io_close(&ends[1]);
+	session_unfake(&s);
+}
+
 int
 main(void)
 {
@@ -211,6 +233,7 @@ main(void)
 		    test_transaction_refuses_without_losing_the_others),
 		cmocka_unit_test(test_tarpit_counts),
 		cmocka_unit_test(test_own_address_that_was_called),
+		cmocka_unit_test(test_session_that_lasts_too_long_ends),
 	};
 
 	return RUN_TESTS(tests);
