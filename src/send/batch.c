@@ -39,6 +39,8 @@ job_failed(struct intake *t, struct batch_job *job)
 void
 batch_commit(struct intake *t)
 {
+	for (unsigned i = 0; t->batch.count > 1 && i < t->batch.count; i++)
+		record_hurry(&t->batch.jobs[i].record);
 	for (unsigned i = 0; i < t->batch.count; i++) {
 		struct batch_job *job = &t->batch.jobs[i];
 		size_t mark = t->out.data.len;

@@ -2,14 +2,17 @@
  * qmail-send waits here, and only here: for spawners, qmail-clean,
  * qmail-todo, bounces on their way, signals, and the next time in a schedule.
  */
+#include "base/clock.h"
 #include "send/send.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 
 enum {
 	WAIT_MAX = 600, /* seconds; the wall clock may be set meanwhile */
-	WAIT_FRESH = 10 /* ... while fresh messages grow old */
+	WAIT_FRESH = 10, /* ... while fresh messages grow old */
+	POLL_SLEEP_MS = 1000
 };
 
 enum polled {
@@ -81,6 +84,7 @@ events_wait(struct send *s)
 	struct timespec wait = { .tv_sec = next_event(s) - s->now };
 	struct pollfd p[POLL_COUNT];
 	sigset_t none;
+	int r;
 
 	for (int c = 0; c < CHANNEL_COUNT; c++)
 		prepare(&p[POLL_LOCAL + 2 * c], &s->lanes[c].requests,
@@ -92,6 +96,11 @@ events_wait(struct send *s)
 		p[POLL_INJECT + i] = (struct pollfd){ .fd = s->injectors[i].fd,
 			.events = POLLIN };
 	sigemptyset(&none);
-	if (ppoll(p, POLL_COUNT, &wait, &none) > 0)
+	r = ppoll(p, POLL_COUNT, &wait, &none);
+	if (r > 0) {
 		dispatch(s, p);
+	} else if (r < 0 && errno != EINTR) {
+		slog_line(&s->log, "warning: trouble in select");
+		clock_sleep_ms(POLL_SLEEP_MS);
+	}
 }

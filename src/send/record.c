@@ -129,6 +129,16 @@ record_channels(const struct record *r)
 	return channels;
 }
 
+void
+record_hurry(const struct record *r)
+{
+	for (int i = 0; i < RECORD_FILES; i++)
+		if (r->fds[i] >= 0 &&
+		    sync_file_range(
+			r->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE) < 0)
+			return; /* then it begins when it is waited for */
+}
+
 /*
  * On ext4, XFS and btrfs fsync of a new file also makes its name durable; a
  * name that it gets later, by rename, needs the directory flushed.

@@ -39,6 +39,8 @@ void record_add_recipient(
     struct record *r, enum channel c, char letter, struct strv address);
 /* Ends the lists and writes info, with birth as its time. */
 void record_end(struct record *r, struct strv sender, int64_t birth);
+/* Lets the disk begin; record_commit will have to wait less. */
+void record_hurry(const struct record *r);
 /*
  * Flushes everything: 0; or QE_SYS, nothing new remains, and problem and path
  * say why.  Descriptors are closed in any case.

@@ -36,7 +36,7 @@ enum {
 	RETRY_BOUNCE_APPEND = 10,
 	NOMEM_SLEEP = 10,
 	FRESH_AGE_MAX = 120, /* seconds until records are written anyway */
-	PASSES_OPEN_MAX = 16,
+	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
 	PASS_CHUNK = 8192, /* bytes of a list in memory; more than a record */
 	INJECTORS = 4,
 	MESSAGE_BUCKETS = 4096,
