@@ -11,35 +11,40 @@ enum {
 	HEADER_FIRST = 32       /* fields of the first allocation */
 };
 
-#define SENDERS    FIELD_HAS_ADDRESSES
-#define RECIPIENTS (FIELD_HAS_ADDRESSES | FIELD_HAS_RECIPIENTS)
-#define DELETED    FIELD_IS_DELETED
-#define RESENT     FIELD_IS_RESENT
+#define RESENT       FIELD_IS_RESENT
+#define DELETED      FIELD_IS_DELETED
+#define SENDERS      FIELD_HAS_ADDRESSES
+#define R_SENDERS    (SENDERS | RESENT)
+#define RECIPIENTS   (FIELD_HAS_ADDRESSES | FIELD_HAS_RECIPIENTS)
+#define R_RECIPIENTS (RECIPIENTS | RESENT)
+#define HIDDEN       (RECIPIENTS | DELETED)
+#define R_HIDDEN     (R_RECIPIENTS | DELETED)
+#define TRACE        (SENDERS | DELETED)
 
 const struct field_kind field_kinds[FIELD_COUNT] = {
-	[FIELD_OTHER] = {"",                   0                            },
-	[FIELD_SENDER] = { "Sender",            SENDERS                      },
-	[FIELD_FROM] = { "From",              SENDERS                      },
-	[FIELD_REPLY_TO] = { "Reply-To",          SENDERS                      },
-	[FIELD_TO] = { "To",                RECIPIENTS                   },
-	[FIELD_CC] = { "Cc",                RECIPIENTS                   },
-	[FIELD_BCC] = { "Bcc",               RECIPIENTS | DELETED         },
-	[FIELD_DATE] = { "Date",              0                            },
-	[FIELD_MESSAGE_ID] = { "Message-ID",        0                            },
-	[FIELD_APPARENTLY_TO] = { "Apparently-To",     RECIPIENTS                   },
-	[FIELD_RETURN_RECEIPT_TO] = { "Return-Receipt-To", SENDERS                      },
-	[FIELD_ERRORS_TO] = { "Errors-To",         SENDERS                      },
-	[FIELD_RETURN_PATH] = { "Return-Path",       SENDERS | DELETED            },
-	[FIELD_CONTENT_LENGTH] = { "Content-Length",    DELETED                      },
-	[FIELD_MAIL_FOLLOWUP_TO] = { "Mail-Followup-To",  0                            },
-	[FIELD_R_SENDER] = { "Resent-Sender",     SENDERS | RESENT             },
-	[FIELD_R_FROM] = { "Resent-From",       SENDERS | RESENT             },
-	[FIELD_R_REPLY_TO] = { "Resent-Reply-To",   SENDERS | RESENT             },
-	[FIELD_R_TO] = { "Resent-To",         RECIPIENTS | RESENT          },
-	[FIELD_R_CC] = { "Resent-Cc",         RECIPIENTS | RESENT          },
-	[FIELD_R_BCC] = { "Resent-Bcc",        RECIPIENTS | RESENT | DELETED},
-	[FIELD_R_DATE] = { "Resent-Date",       RESENT                       },
-	[FIELD_R_MESSAGE_ID] = { "Resent-Message-ID", RESENT                       },
+	[FIELD_OTHER] = {"",                   0           },
+	[FIELD_SENDER] = { "Sender",            SENDERS     },
+	[FIELD_FROM] = { "From",              SENDERS     },
+	[FIELD_REPLY_TO] = { "Reply-To",          SENDERS     },
+	[FIELD_TO] = { "To",                RECIPIENTS  },
+	[FIELD_CC] = { "Cc",                RECIPIENTS  },
+	[FIELD_BCC] = { "Bcc",               HIDDEN      },
+	[FIELD_DATE] = { "Date",              0           },
+	[FIELD_MESSAGE_ID] = { "Message-ID",        0           },
+	[FIELD_APPARENTLY_TO] = { "Apparently-To",     RECIPIENTS  },
+	[FIELD_RETURN_RECEIPT_TO] = { "Return-Receipt-To", SENDERS     },
+	[FIELD_ERRORS_TO] = { "Errors-To",         SENDERS     },
+	[FIELD_RETURN_PATH] = { "Return-Path",       TRACE       },
+	[FIELD_CONTENT_LENGTH] = { "Content-Length",    DELETED     },
+	[FIELD_MAIL_FOLLOWUP_TO] = { "Mail-Followup-To",  0           },
+	[FIELD_R_SENDER] = { "Resent-Sender",     R_SENDERS   },
+	[FIELD_R_FROM] = { "Resent-From",       R_SENDERS   },
+	[FIELD_R_REPLY_TO] = { "Resent-Reply-To",   R_SENDERS   },
+	[FIELD_R_TO] = { "Resent-To",         R_RECIPIENTS},
+	[FIELD_R_CC] = { "Resent-Cc",         R_RECIPIENTS},
+	[FIELD_R_BCC] = { "Resent-Bcc",        R_HIDDEN    },
+	[FIELD_R_DATE] = { "Resent-Date",       RESENT      },
+	[FIELD_R_MESSAGE_ID] = { "Resent-Message-ID", RESENT      },
 };
 
 static enum field_id

@@ -6,8 +6,8 @@
 #define INJECT_REWRITE_H
 
 #include "conf/control.h"
-#include "inject/addrlist.h"
 #include "inject/header.h"
+#include "mail/addrlist.h"
 
 struct rewriting {
 	/* In: */

@@ -2,11 +2,8 @@
 PROGRAMS += qmail-inject sendmail predate
 SCRIPTS  += mailsubj datemail
 
-inject.parser := inject/token.o inject/mailbox.o inject/addrlist.o \
-	inject/header.o inject/rewrite.o
-
 obj.qmail-inject    := inject/qmail-inject.o inject/settings.o \
-	inject/envelope.o inject/newfields.o $(inject.parser)
+	inject/envelope.o inject/newfields.o inject/header.o inject/rewrite.o
 static.qmail-inject := 1
 
 obj.sendmail        := inject/sendmail.o
@@ -17,4 +14,4 @@ obj.predate         := inject/predate.o
 script.mailsubj     := src/inject/mailsubj.sh
 script.datemail     := src/inject/datemail.sh
 
-TESTABLE += $(inject.parser)
+TESTABLE += inject/header.o inject/rewrite.o

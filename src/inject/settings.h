@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "conf/control.h"
-#include "inject/addrlist.h"
+#include "mail/addrlist.h"
 
 #include <stdbool.h>
 #include <stdint.h>

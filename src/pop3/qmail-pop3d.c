@@ -324,7 +324,9 @@ main(int argc, char **argv)
 		.umask = 077,
 	};
 	char in[POP3D_IN_SIZE], out[POP3_OUT_SIZE];
-	struct pop3d p = { .finished = false };
+	struct pop3d p = {
+		.box = {.new_fd = -1, .cur_fd = -1}
+	};
 	struct pop3_command command;
 
 	program_begin(&program);
@@ -343,5 +345,7 @@ main(int argc, char **argv)
 		if (pop3d_run(&p, &command) != 0)
 			break;
 	io_set_nonblocking(1, false);
+	maildrop_free(&p.box);
+	pop3_conn_free(&p.conn);
 	return 0;
 }

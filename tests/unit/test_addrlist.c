@@ -1,5 +1,5 @@
-/* inject/addrlist: lists rewritten and taken apart. */
-#include "inject/addrlist.h"
+/* mail/addrlist: lists rewritten and taken apart. */
+#include "mail/addrlist.h"
 #include "unit.h"
 
 static const struct address_rules rules = {
@@ -151,6 +151,7 @@ static const char *const bad[] = {
 	"joe@\"x\"",
 	"joe@x.y [z]",
 	"joe@x\\y",
+	"joe@[1\\]2]",
 	"@",
 	".",
 	"<.>",

@@ -1,5 +1,5 @@
-/* inject/token: every kind of token, and what is not one. */
-#include "inject/token.h"
+/* mail/token: every kind of token, and what is not one. */
+#include "mail/token.h"
 #include "unit.h"
 
 struct token_case {

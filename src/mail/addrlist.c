@@ -2,10 +2,10 @@
  * The list around the addresses: commas, groups, names before <>, folding.
  * Memory for one element is bounded; the list is printed as it is read.
  */
-#include "inject/addrlist.h"
+#include "mail/addrlist.h"
 #include "base/error.h"
-#include "inject/mailbox.h"
-#include "inject/token.h"
+#include "mail/addrspec.h"
+#include "mail/token.h"
 
 #include <stdlib.h>
 
@@ -114,13 +114,13 @@ put_bare_addresses(struct parser *p, size_t *at, size_t end)
 	struct token_run part = { .items = p->tokens, .count = end };
 	int r = 0;
 
-	while (r == 0 && mailbox_skip_comments(&part, *at) < end) {
+	while (r == 0 && addrspec_skip_comments(&part, *at) < end) {
 		size_t start = *at;
 
-		r = mailbox_parse(
+		r = addrspec_parse(
 		    &part, at, p->rules, &p->element, &p->out->addresses);
-		*at = mailbox_skip_comments(&part, *at);
-		mailbox_add_comments(&part, start, *at, &p->element);
+		*at = addrspec_skip_comments(&part, *at);
+		addrspec_add_comments(&part, start, *at, &p->element);
 		if (r == 0)
 			r = end_address(p);
 		put_element(p);
@@ -141,7 +141,7 @@ name_start(const struct token_run *run)
 		at--;
 	if (at == 0)
 		return 0;
-	at = mailbox_skip_comments(run, at);
+	at = addrspec_skip_comments(run, at);
 	while (at < run->count && run->items[at].kind == TOKEN_DOT)
 		at++;
 	if (at < run->count)
@@ -173,7 +173,7 @@ print_name(struct parser *p, size_t from)
 static bool
 skip_route(const struct token_run *run, size_t *at)
 {
-	*at = mailbox_skip_comments(run, *at);
+	*at = addrspec_skip_comments(run, *at);
 	if (*at == run->count || run->items[*at].kind != TOKEN_AT)
 		return true;
 	while (*at < run->count)
@@ -195,13 +195,13 @@ put_angle(struct parser *p)
 	if (stop.kind != TOKEN_RIGHT || !skip_route(&p->run, &at))
 		return QE_SYNTAX;
 	buf_add_char(&p->element, '<');
-	if (mailbox_skip_comments(&p->run, at) < p->run.count)
-		r = mailbox_parse(
+	if (addrspec_skip_comments(&p->run, at) < p->run.count)
+		r = addrspec_parse(
 		    &p->run, &at, p->rules, &p->element, &p->out->addresses);
-	if (r == 0 && mailbox_skip_comments(&p->run, at) < p->run.count)
+	if (r == 0 && addrspec_skip_comments(&p->run, at) < p->run.count)
 		r = QE_SYNTAX;
 	buf_add_char(&p->element, '>');
-	mailbox_add_comments(&p->run, 0, p->run.count, &p->element);
+	addrspec_add_comments(&p->run, 0, p->run.count, &p->element);
 	return r == 0 ? end_address(p) : r;
 }
 
@@ -233,7 +233,7 @@ put_route_address(struct parser *p)
 	int r = put_bare_addresses(p, &at, name);
 
 	if (r == 0) {
-		mailbox_add_comments(&p->run, at, p->run.count, &comments);
+		addrspec_add_comments(&p->run, at, p->run.count, &comments);
 		if (print_name(p, at) > 0)
 			buf_add_char(&p->element, ' ');
 		r = put_angle(p);
@@ -253,7 +253,7 @@ begin_group(struct parser *p)
 {
 	if (p->in_group || name_start(&p->run) != 0 || print_name(p, 0) == 0)
 		return QE_SYNTAX;
-	mailbox_add_comments(&p->run, 0, p->run.count, &p->element);
+	addrspec_add_comments(&p->run, 0, p->run.count, &p->element);
 	buf_add_char(&p->element, ':');
 	put_element(p);
 	p->gap = GAP_BLANK;

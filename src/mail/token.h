@@ -2,8 +2,8 @@
  * Tokens of structured header fields (RFC 822 section 3.3), read one at a
  * time from borrowed bytes: no memory, no recursion, linear time.
  */
-#ifndef INJECT_TOKEN_H
-#define INJECT_TOKEN_H
+#ifndef MAIL_TOKEN_H
+#define MAIL_TOKEN_H
 
 #include "base/buf.h"
 

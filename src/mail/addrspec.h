@@ -2,11 +2,11 @@
  * One address within a row of tokens: its extent, its meaning and its printed
  * form.
  */
-#ifndef INJECT_MAILBOX_H
-#define INJECT_MAILBOX_H
+#ifndef MAIL_ADDRSPEC_H
+#define MAIL_ADDRSPEC_H
 
-#include "inject/addrlist.h"
-#include "inject/token.h"
+#include "mail/addrlist.h"
+#include "mail/token.h"
 
 /* Tokens between two delimiters of a list. */
 struct token_run {
@@ -19,13 +19,13 @@ struct token_run {
  * *at behind it.  Its printed form goes to printed, its meaning to plain.  0,
  * QE_SYNTAX, QE_LIMIT, QE_NOMEM.
  */
-int mailbox_parse(const struct token_run *run, size_t *at,
+int addrspec_parse(const struct token_run *run, size_t *at,
     const struct address_rules *rules, struct buf *printed, struct buf *plain);
 
 /* Appends " (comment)" for each comment among tokens from..to. */
-void mailbox_add_comments(
+void addrspec_add_comments(
     const struct token_run *run, size_t from, size_t to, struct buf *out);
 /* The first token at or behind at that is no comment, or the count. */
-size_t mailbox_skip_comments(const struct token_run *run, size_t at);
+size_t addrspec_skip_comments(const struct token_run *run, size_t at);
 
 #endif

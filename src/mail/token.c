@@ -1,5 +1,5 @@
 /* The lexer of address fields; see the header. */
-#include "inject/token.h"
+#include "mail/token.h"
 #include "base/error.h"
 
 #include <string.h>

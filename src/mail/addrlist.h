@@ -6,8 +6,8 @@
  * without a host, empty elements, stray dots and '@' before a domain, and
  * what ends in "@[]" (VERP).  Source routes are dropped.
  */
-#ifndef INJECT_ADDRLIST_H
-#define INJECT_ADDRLIST_H
+#ifndef MAIL_ADDRLIST_H
+#define MAIL_ADDRLIST_H
 
 #include "base/buf.h"
 

@@ -2,11 +2,11 @@
  * local part [@ domain], token by token (RFC 822 section 6), more tolerant
  * than strict; see addrlist.h.
  */
-#include "inject/mailbox.h"
+#include "mail/addrspec.h"
 #include "base/error.h"
 
 size_t
-mailbox_skip_comments(const struct token_run *run, size_t at)
+addrspec_skip_comments(const struct token_run *run, size_t at)
 {
 	while (at < run->count && run->items[at].kind == TOKEN_COMMENT)
 		at++;
@@ -14,7 +14,7 @@ mailbox_skip_comments(const struct token_run *run, size_t at)
 }
 
 void
-mailbox_add_comments(
+addrspec_add_comments(
     const struct token_run *run, size_t from, size_t to, struct buf *out)
 {
 	for (size_t i = from; i < to; i++)
@@ -28,7 +28,7 @@ mailbox_add_comments(
 static enum token_kind
 kind_at(const struct token_run *run, size_t *at)
 {
-	size_t here = mailbox_skip_comments(run, *at);
+	size_t here = addrspec_skip_comments(run, *at);
 
 	if (here == run->count)
 		return TOKEN_END;
@@ -40,9 +40,10 @@ kind_at(const struct token_run *run, size_t *at)
 static bool
 is_part(const struct token *t, bool in_domain)
 {
-	if (t->kind == TOKEN_ATOM)
-		return !in_domain || strv_find(t->text, '\\') == STRV_NPOS;
-	return t->kind == (in_domain ? TOKEN_LITERAL : TOKEN_QUOTED);
+	if (!in_domain)
+		return token_is_word(t);
+	return (t->kind == TOKEN_ATOM || t->kind == TOKEN_LITERAL) &&
+	       strv_find(t->text, '\\') == STRV_NPOS;
 }
 
 /*
@@ -152,7 +153,7 @@ add_default_host(
 }
 
 int
-mailbox_parse(const struct token_run *run, size_t *at,
+addrspec_parse(const struct token_run *run, size_t *at,
     const struct address_rules *rules, struct buf *printed, struct buf *plain)
 {
 	size_t start = plain->len;
