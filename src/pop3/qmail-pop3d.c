@@ -232,10 +232,18 @@ pop3d_capa(struct pop3d *p, struct strv argument)
 	return 0;
 }
 
+/*
+ * Mail that a pipelining client asked for just before leaves first: nothing
+ * is deleted for a client that has gone away.
+ */
 static int
 pop3d_quit(struct pop3d *p, struct strv argument)
 {
+	int r = pop3_flush(&p->conn);
+
 	(void)argument;
+	if (r != 0)
+		return r;
 	if (!maildrop_commit(&p->box))
 		pop3_err(&p->conn, "unable to unlink all deleted messages");
 	pop3_ok(&p->conn, "");

@@ -559,6 +559,17 @@ def test_pop3d_without_quit_changes_nothing(pop3d, maildir):
     assert os.listdir(os.path.join(maildir, "new")) == ["a"]
 
 
+def test_pop3d_client_that_left_loses_nothing(home, pop3d, maildir):
+    put(maildir, "new/a", "A: 1\n")
+    t = pop3d()
+    t.process.stdout.close()
+    t.send(b"RETR 1\r\nDELE 1\r\nQUIT\r\n")
+    t.process.stdin.close()
+    t.process.wait(h.DEADLINE)
+    assert os.listdir(os.path.join(maildir, "new")) == ["a"]
+    t.process.stdin = t.process.stdout = None
+
+
 def test_pop3d_quit_tells_what_it_could_not_unlink(pop3d, maildir):
     put(maildir, "new/a", "A: 1\n")
     t = pop3d()
