@@ -2,12 +2,14 @@
 PROGRAMS += qmail-start qmail-send qmail-todo qmail-lspawn qmail-rspawn
 
 obj.qmail-lspawn    := send/qmail-lspawn.o send/lookup.o send/spawner.o \
-	send/spawner_slots.o send/spawner_request.o send/spawner_report.o
+	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \
+	send/spawner_report.o
 lib.qmail-lspawn    := -lcdb
 mode.qmail-lspawn   := 0700
 
 obj.qmail-rspawn    := send/qmail-rspawn.o send/spawner.o \
-	send/spawner_slots.o send/spawner_request.o send/spawner_report.o
+	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \
+	send/spawner_report.o
 static.qmail-rspawn := 1
 mode.qmail-rspawn   := 0711
 
