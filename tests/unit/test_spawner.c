@@ -277,6 +277,54 @@ test_lookup_decode_refuses(void **state)
 	assert_int_equal(code, -1);
 }
 
+/* Bytes that matter to the codecs are frequent. */
+static size_t
+random_bytes(uint32_t *seed, char *out, size_t max)
+{
+	static const char frequent[] = "\0\0KZDrsh@/123";
+	size_t n = unit_random(seed) % max;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t r = unit_random(seed);
+
+		out[i] = r % 4 == 0
+			     ? (char)(r >> 8)
+			     : frequent[(r >> 8) % (sizeof(frequent) - 1)];
+	}
+	return n;
+}
+
+static void
+test_codecs_stand_random_bytes(void **state)
+{
+	uint32_t seed = 4711;
+	char bytes[400];
+	struct spawner_request r;
+
+	(void)state;
+	spawner_request_init(&r, 1);
+	for (int i = 0; i < 20000; i++) {
+		struct strv in =
+		    strv_from(bytes, random_bytes(&seed, bytes, sizeof(bytes)));
+		struct spawner_child child = { .output = in, .cut = i % 2 };
+		struct buf out = BUF_INIT;
+
+		spawner_report_remote(&child, &out);
+		assert_true(strv_find(STRV("KZD"), out.data[0]) != STRV_NPOS);
+		assert_true(strv_find(buf_view(&out), '\0') == STRV_NPOS);
+		buf_reset(&out);
+		spawner_report_local(&child, &out);
+		assert_true(strv_find(buf_view(&out), '\0') == STRV_NPOS);
+		buf_free(&out);
+		while (spawner_request_feed(&r, &in)) {
+			if (spawner_request_flaw(&r) == NULL)
+				assert_true(r.id.data[0] != '/');
+			spawner_request_reset(&r);
+		}
+	}
+	spawner_request_clear(&r);
+}
+
 int
 main(void)
 {
@@ -289,6 +337,7 @@ main(void)
 		cmocka_unit_test(test_report_remote_is_bounded),
 		cmocka_unit_test(test_lookup_codec),
 		cmocka_unit_test(test_lookup_decode_refuses),
+		cmocka_unit_test(test_codecs_stand_random_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
