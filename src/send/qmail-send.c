@@ -164,6 +164,7 @@ expedite(struct send *s)
 {
 	for (int c = 0; c < CHANNEL_COUNT; c++)
 		entry_heap_expedite(&s->lanes[c].schedule.retries, s->now);
+	entry_heap_expedite(&s->later, s->now);
 	s->loader.expedite = s->loader.running;
 	s->expedited = true;
 }

@@ -35,7 +35,7 @@ enum {
 	RETRY_OWN_FAILURE = 123, /* seconds after trouble of our own */
 	RETRY_BOUNCE_APPEND = 10,
 	NOMEM_SLEEP = 10,
-	FRESH_AGE_MAX = 120, /* seconds until records are written anyway */
+	FRESH_AGE_MAX = 120,   /* seconds until records are written anyway */
 	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
 	PASS_CHUNK = 8192, /* bytes of a list in memory; more than a record */
 	INJECTORS = 4,
@@ -106,8 +106,9 @@ struct message {
 	bool fresh;         /* S4: todo/ exists */
 	bool has_records;   /* info, local, remote are on disk */
 	bool wants_records; /* something is to be remembered */
-	int64_t not_before; /* when to repeat a step that failed */
-	struct buf text;    /* sender, then recipients of a fresh one */
+	/* When to repeat what failed: removing todo, and any other step. */
+	int64_t clean_not_before, not_before;
+	struct buf text; /* sender, then recipients of a fresh one */
 	size_t sender_len;
 	unsigned recipient_count, recipients_left; /* not DONE */
 	struct recipient recipients[LINK_RECIPIENTS_MAX];
@@ -265,8 +266,7 @@ void message_path(const struct send *s, const struct message *m,
 
 /* settle.c */
 void message_settle(struct send *s, struct message *m);
-/* ... again, when. */
-void message_settle_later(struct send *s, struct message *m, int64_t when);
+/* Those that wait for another try. */
 void settle_due(struct send *s);
 /* todo/ is gone, or is not. */
 void message_todo_cleaned(struct send *s, uint64_t id, bool done);

@@ -30,10 +30,13 @@ schedule_retry(struct send *s, enum channel c, int64_t when, uint64_t id)
 		send_sleep_nomem(s);
 }
 
-void
-message_settle_later(struct send *s, struct message *m, int64_t when)
+/* This step is not repeated before; then the message is settled again. */
+static void
+settle_later(struct send *s, struct message *m, int64_t *not_before, int wait)
 {
-	m->not_before = when;
+	int64_t when = s->now + wait;
+
+	*not_before = when;
 	while (entry_heap_add(&s->later, when, m->id) != 0)
 		send_sleep_nomem(s);
 }
@@ -42,7 +45,7 @@ message_settle_later(struct send *s, struct message *m, int64_t when)
 static void
 give_up_for_now(struct send *s, struct message *m)
 {
-	message_settle_later(s, m, s->now + RETRY_OWN_FAILURE);
+	settle_later(s, m, &m->not_before, RETRY_OWN_FAILURE);
 	message_drop(s, m);
 }
 
@@ -168,7 +171,7 @@ flush_notes(struct send *s, struct message *m)
 	if (bounce_append(path, buf_view(&m->notes)) != 0) {
 		slog_line(&s->log, "alert: unable to append to bounce "
 				   "message; HELP! sleeping...");
-		message_settle_later(s, m, s->now + RETRY_BOUNCE_APPEND);
+		settle_later(s, m, &m->not_before, RETRY_BOUNCE_APPEND);
 		return;
 	}
 	buf_reset(&m->notes);
@@ -187,13 +190,16 @@ settle_s4(struct send *s, struct message *m)
 {
 	bool has_done = m->recipients_left < m->recipient_count;
 
-	if (m->step != STEP_REST || s->now < m->not_before)
+	if (m->step != STEP_REST)
 		return;
 	if (m->has_records || m->recipients_left == 0) {
-		clean_todo(s, m);
-	} else if (m->wants_records || (s->exiting && has_done)) {
-		if (s->todo.lost)
-			return;
+		if (s->now >= m->clean_not_before)
+			clean_todo(s, m);
+		return;
+	}
+	if (!m->wants_records && !(s->exiting && has_done))
+		return;
+	if (s->now >= m->not_before && !s->todo.lost) {
 		m->step = STEP_WRITING;
 		todo_client_write(s, m);
 	}
@@ -306,9 +312,10 @@ settle_due(struct send *s)
 		bool again;
 		struct message *m = message_open(s, id, &again);
 
-		if (m != NULL)
+		if (m != NULL) {
+			m->not_before = m->clean_not_before = 0;
 			message_settle(s, m);
-		else if (again)
+		} else if (again)
 			while (entry_heap_add(&s->later,
 				   s->now + RETRY_OWN_FAILURE, id) != 0)
 				send_sleep_nomem(s);
@@ -353,7 +360,7 @@ message_todo_cleaned(struct send *s, uint64_t id, bool done)
 		return;
 	m->step = STEP_REST;
 	if (!done) {
-		message_settle_later(s, m, s->now + RETRY_OWN_FAILURE);
+		settle_later(s, m, &m->clean_not_before, RETRY_OWN_FAILURE);
 		return;
 	}
 	todo_client_tell(s, LINK_RELEASE, id);
@@ -385,7 +392,7 @@ message_written(struct send *s, uint64_t id, bool done)
 		m->recipients[i].marked = false;
 	for (int c = 0; c < CHANNEL_COUNT; c++)
 		m->tracks[c].has_file = false;
-	message_settle_later(s, m, s->now + RETRY_OWN_FAILURE);
+	settle_later(s, m, &m->not_before, RETRY_OWN_FAILURE);
 	message_settle(s, m);
 }
 
