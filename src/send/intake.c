@@ -8,7 +8,6 @@
  */
 #include "send/intake.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -48,9 +47,12 @@ is_known(const struct intake *t, uint64_t id)
 	return idset_has(&t->fresh, id) || idset_has(&t->queued, id);
 }
 
+/* Most envelopes are small: one read is all they need. */
 static void
 map_file(struct intake *t, struct arrival *a, int fd, size_t size)
 {
+	char *to;
+
 	if (size > ENVELOPE_IN_MEMORY) {
 		void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 
@@ -61,8 +63,11 @@ map_file(struct intake *t, struct arrival *a, int fd, size_t size)
 		return;
 	}
 	buf_reset(&t->envelope);
-	if (file_read_fd(fd, &t->envelope) == 0 && t->envelope.err == 0)
+	to = buf_reserve(&t->envelope, size);
+	if (to != NULL && io_read(fd, to, size) == (ssize_t)size) {
+		t->envelope.len = size;
 		a->bytes = buf_view(&t->envelope);
+	}
 }
 
 static void

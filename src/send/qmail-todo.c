@@ -164,7 +164,8 @@ read_commands(struct intake *t)
 	}
 }
 
-static void
+/* True if qmail-send has something to say. */
+static bool
 wait_for_work(struct intake *t, bool busy)
 {
 	int64_t next = search_next(t);
@@ -183,24 +184,27 @@ wait_for_work(struct intake *t, bool busy)
 	poll(p, sizeof(p) / sizeof(*p), (int)(wait * 1000));
 	if (p[2].revents != 0)
 		search_listen(t);
+	return p[0].revents != 0;
 }
 
 static void
 serve(struct intake *t)
 {
+	bool has_commands = true;
+
 	for (;;) {
 		bool busy;
 
 		t->now = clock_wall();
 		/* First what is released: its number may be in use again. */
-		if (read_commands(t) != 0)
+		if (has_commands && read_commands(t) != 0)
 			return;
 		search_turn(t);
 		busy = intake_turn(t);
 		batch_commit(t);
 		if (outpipe_flush(&t->out) != 0)
 			return;
-		wait_for_work(t, busy);
+		has_commands = wait_for_work(t, busy);
 	}
 }
 

@@ -16,7 +16,8 @@ enum {
 	SEARCH_PER_TURN = 256,
 	CLEANUP_PER_TURN = 32,
 	LISTEN_READS = 16, /* per turn */
-	LISTEN_IDS = 2048
+	LISTEN_IDS = 2048,
+	LISTEN_FEW = 128 /* a full read brings more */
 };
 
 static void
@@ -183,8 +184,8 @@ search_listen(struct intake *t)
 
 		for (unsigned k = 0; k < n; k++)
 			add(t, t->searched ? &t->announced : &t->found, ids[k]);
-		if (n == 0)
-			break;
+		if (n < LISTEN_FEW)
+			break; /* or poll will tell */
 	}
 	if (scan)
 		t->search_again = true;
