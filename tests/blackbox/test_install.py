@@ -1,0 +1,240 @@
+"""make install as root: accounts, owners, modes, and mail under all of them.
+
+The whole test runs in mount and process namespaces of its own, with a copy of
+/etc, so the host's accounts stay as they are and no process outlives it.
+"""
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from home import REPO, ROOT, free_port
+
+pytestmark = [
+    pytest.mark.skipif(not ROOT, reason="needs root to make accounts"),
+    pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                       reason="sanitizers need the environment"),
+]
+HOME = "/var/tmp/qmail-md-check"
+MAKE = ["make", "-s", "B=build/root", f"QMAILHOME={HOME}"]
+
+SCRIPT = r"""
+set -eu
+cd "$REPO"
+mkdir -p "$WORK/etc"
+cp -a /etc/. "$WORK/etc/"
+mount --bind "$WORK/etc" /etc
+for name in alias qmaild qmaill qmailp qmailq qmailr qmails; do
+	userdel "$name" 2>/dev/null || :
+done
+groupdel nofiles 2>/dev/null || :
+groupdel qmail 2>/dev/null || :
+section() { echo "== $1"; }
+
+section install
+make -s B=build/root QMAILHOME="$QMAILHOME" install
+
+section owners
+cd "$QMAILHOME"
+find . -maxdepth 1 -printf '%P %u:%g %m\n'
+find queue -maxdepth 2 -printf '%p %u:%g %m\n'
+find bin -type f -printf '%p %u:%g %m\n'
+
+section check
+bin/qmail-showctl --check
+
+section accounts
+getent passwd alias qmaild qmaill qmailp qmailq qmailr qmails
+
+section serve
+useradd -m -d "$WORK/joe" -s /bin/sh joe
+chmod 755 "$WORK"
+echo 'joe:secret' | chpasswd
+su joe -c "$QMAILHOME/bin/maildirmake $WORK/joe/Maildir"
+echo check.example > control/me
+echo check.example > control/locals
+echo check.example > control/rcpthosts
+echo 127.0.0.1 > control/smtpaddress
+echo "$SMTP" > control/smtpport
+echo 127.0.0.1 > control/pop3address
+echo "$POP" > control/pop3port
+svscan "$QMAILHOME/service" > "$WORK/svscan.log" 2>&1 &
+n=0
+until grep -qs 'status: local' service/send/log/main/current &&
+	swaks --silent 3 --server "127.0.0.1:$SMTP" --quit-after BANNER; do
+	n=$((n + 1)); [ $n -lt 100 ]; sleep 0.1
+done
+section processes
+ps -eo user:12,comm | sort -u
+section deliver
+swaks --silent 3 --server "127.0.0.1:$SMTP" --from s@x.example \
+	--to joe@check.example --body 'for joe'
+swaks --silent 3 --server "127.0.0.1:$SMTP" --from s@x.example \
+	--to postmaster@check.example --body 'for postmaster'
+swaks --silent 3 --server "127.0.0.1:$SMTP" --from '<>' \
+	--to nobody-at-all@check.example --body 'bounces' || :
+n=0
+until [ "$(grep -c 'end msg' service/send/log/main/current)" -ge 4 ]; do
+	n=$((n + 1)); [ $n -lt 100 ]; sleep 0.1
+done
+ls -ln "$WORK"/joe/Maildir/new alias/Maildir/new
+id -u joe alias || :
+head -n 4 "$WORK"/joe/Maildir/new/*
+cat alias/Maildir/new/*
+section log
+cat service/send/log/main/current
+section pop3
+sleep 1
+/usr/bin/python3 - "$POP" <<'PY'
+import poplib, sys
+pop = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=20)
+pop.user("joe")
+pop.pass_("secret")
+print("pop3 sees", pop.stat()[0])
+print(b"\n".join(pop.retr(1)[1]).decode())
+pop.quit()
+PY
+section again
+echo 77 > control/concurrencylocal
+echo '# mine' >> service/smtpd/run
+cd "$REPO"
+make -s B=build/root QMAILHOME="$QMAILHOME" install
+cat "$QMAILHOME/control/concurrencylocal"
+tail -n 1 "$QMAILHOME/service/smtpd/run"
+section uninstall
+make -s B=build/root QMAILHOME="$QMAILHOME" uninstall
+ls "$QMAILHOME/bin" "$QMAILHOME/man/man8" | cat
+ls -d "$QMAILHOME/queue/mess" "$QMAILHOME/control/me"
+section end
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(session_dir):
+    """Sections of the script's output."""
+    lock = open("/var/tmp/qmail-md-check.lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    shutil.rmtree(HOME, ignore_errors=True)
+    work = os.path.join(session_dir, "install")
+    os.mkdir(work)
+    subprocess.run([*MAKE, "-j2", "all"], cwd=REPO, check=True, timeout=300)
+    done = subprocess.run(
+        ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child",
+         "timeout", "100", "sh", "-c", SCRIPT],
+        capture_output=True, text=True, errors="replace", timeout=150,
+        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+                     "/sbin:/bin",
+             "REPO": REPO, "WORK": work, "QMAILHOME": HOME,
+             "SMTP": str(free_port()), "POP": str(free_port())})
+    shutil.rmtree(HOME, ignore_errors=True)
+    sections, name = {}, ""
+    for line in done.stdout.splitlines():
+        if line.startswith("== "):
+            name = line[3:]
+        sections[name] = sections.get(name, "") + line + "\n"
+    assert "end" in sections, (done.returncode, done.stdout[-4000:],
+                               done.stderr[-4000:])
+    return sections
+
+
+EXPECTED = """
+ root:qmail 755
+bin root:qmail 755
+boot root:qmail 755
+control root:qmail 755
+users root:qmail 755
+alias alias:qmail 2755
+queue qmailq:qmail 750
+queue/pid qmailq:qmail 700
+queue/intd qmailq:qmail 700
+queue/todo qmailq:qmail 750
+queue/mess qmailq:qmail 750
+queue/mess/0 qmailq:qmail 750
+queue/mess/22 qmailq:qmail 750
+queue/info qmails:qmail 700
+queue/info/7 qmails:qmail 700
+queue/local/7 qmails:qmail 700
+queue/remote/7 qmails:qmail 700
+queue/bounce qmails:qmail 700
+queue/lock qmailq:qmail 750
+queue/lock/sendmutex qmails:qmail 600
+queue/lock/tcpto qmailr:qmail 644
+queue/lock/trigger qmails:qmail 622
+bin/qmail-queue qmailq:qmail 4711
+bin/qmail-start root:qmail 700
+bin/qmail-lspawn root:qmail 700
+bin/qmail-newu root:qmail 700
+bin/qmail-newmrh root:qmail 700
+bin/qmail-getpw root:qmail 711
+bin/qmail-local root:qmail 711
+bin/qmail-remote root:qmail 711
+bin/qmail-rspawn root:qmail 711
+bin/qmail-clean root:qmail 711
+bin/qmail-send root:qmail 711
+bin/splogger root:qmail 711
+bin/qmail-pw2u root:qmail 711
+bin/qmail-popup root:qmail 711
+bin/qmail-inject root:qmail 755
+bin/qmail-showctl root:qmail 755
+bin/qmail-smtpd root:qmail 755
+bin/qmail-pop3d root:qmail 755
+bin/sendmail root:qmail 755
+bin/forward root:qmail 755
+bin/maildirmake root:qmail 755
+"""
+
+
+@pytest.mark.parametrize("line", EXPECTED.strip("\n").splitlines())
+def test_owner_and_mode(installed, line):
+    assert line in installed["owners"].splitlines()
+
+
+def test_configuration_is_sound(installed):
+    assert "fatal" not in installed["check"]
+
+
+def test_accounts(installed):
+    text = installed["accounts"]
+    assert f":{HOME}/alias:" in text
+    assert len(text.splitlines()) == 8
+
+
+@pytest.mark.parametrize("user, program", [
+    ("qmails", "qmail-send"), ("qmails", "qmail-todo"),
+    ("qmailq", "qmail-clean"), ("qmailr", "qmail-rspawn"),
+    ("root", "qmail-lspawn"), ("qmailp", "qmail-lspawn"),
+    ("qmaild", "tcpserver"), ("qmaill", "multilog")])
+def test_each_role_has_its_user(installed, user, program):
+    assert re.search(rf"^{user} +{program}$", installed["processes"], re.M)
+
+
+def test_mail_reaches_its_owner(installed):
+    text = installed["deliver"]
+    assert "for postmaster" in text
+    assert "Delivered-To: joe@check.example" in text
+    assert re.search(r"invoked from network\)", text)
+    assert "Sorry, no mailbox here by that name. (#5.1.1)" in text
+    assert "invoked for bounce" in text
+
+
+def test_log(installed):
+    assert "starting delivery 1: msg " in installed["log"]
+    assert " bounce msg " in installed["log"]
+
+
+def test_pop3_as_the_user(installed):
+    assert "pop3 sees 1" in installed["pop3"]
+    assert "for joe" in installed["pop3"]
+
+
+def test_second_install_keeps_configuration(installed):
+    assert "\n77\n# mine\n" in installed["again"]
+
+
+def test_uninstall_takes_programs_only(installed):
+    text = installed["uninstall"]
+    assert "qmail-send" not in text
+    assert f"{HOME}/queue/mess" in text and f"{HOME}/control/me" in text
