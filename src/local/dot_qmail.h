@@ -1,6 +1,6 @@
 /*
- * .qmail files: which one handles an address, and what its lines mean
- * (interface spec 6, dot-qmail(5)).
+ * .qmail files: what their lines mean (interface spec 6, dot-qmail(5)).
+ * Which one handles an address is conf/mailbox.h's.
  *
  * Works in the present directory, the user's home.  Nothing here delivers.
  */
@@ -10,30 +10,8 @@
 #include "base/buf.h"
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
-enum {
-	DOT_QMAIL_MAX = 4 << 20,  /* bytes of one file */
-	DOT_QMAIL_FORBIDDEN = 002 /* mode bits of homes and .qmail files */
-};
-
-/* The candidate names of one address, best first. */
-struct dot_qmail_search {
-	const char *dash, *ext;
-	struct buf name;       /* the present candidate */
-	const char *remainder; /* DEFAULT: points into ext; NULL: not set */
-	size_t untried;        /* bytes of ext that may be the next prefix */
-	bool begun, ended;
-};
-
-void dot_qmail_search_init(
-    struct dot_qmail_search *s, const char *dash, const char *ext);
-/* Steps to the next candidate: 0, QE_EOF after the last, QE_NOMEM. */
-int dot_qmail_search_next(struct dot_qmail_search *s);
-void dot_qmail_search_clear(struct dot_qmail_search *s);
-
-/* Appends ".qmail<dash><ext>" as files are named: lower case, '.' as ':'. */
-void dot_qmail_add_name(struct buf *out, const char *dash, struct strv ext);
+enum { DOT_QMAIL_MAX = 4 << 20 /* bytes of one file */ };
 
 struct dot_qmail {
 	bool found;
@@ -51,9 +29,6 @@ struct dot_qmail {
  */
 int dot_qmail_find(const char *dash, const char *ext, struct dot_qmail *out);
 void dot_qmail_clear(struct dot_qmail *d);
-
-/* True for errors of open and stat that leave open whether a file exists. */
-bool dot_qmail_error_is_temporary(int errnum);
 
 enum dot_qmail_kind {
 	DQ_BLANK,

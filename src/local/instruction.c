@@ -7,7 +7,7 @@
 #include "base/exitcode.h"
 #include "base/io.h"
 #include "base/spawn.h"
-#include "local/dot_qmail.h"
+#include "conf/mailbox.h"
 #include "local/forwarding.h"
 #include "mail/maildir.h"
 #include "mail/mbox.h"
@@ -123,14 +123,14 @@ owner_file_exists(struct delivery *d, const char *suffix)
 	struct stat st;
 
 	buf_reset(&d->scratch);
-	dot_qmail_add_name(&d->scratch, d->mail->dash, strv_of(d->mail->ext));
+	mailbox_add_name(&d->scratch, d->mail->dash, strv_of(d->mail->ext));
 	buf_add_str(&d->scratch, suffix);
 	name = buf_cstr(&d->scratch);
 	if (name == NULL)
 		return out_of_memory(d);
 	if (stat(name, &st) == 0)
 		return S_ISREG(st.st_mode) ? 1 : 0;
-	if (!dot_qmail_error_is_temporary(errno))
+	if (!mailbox_error_is_temporary(errno))
 		return 0;
 	return delivery_fail(d, EX_TEMPORARY, "Unable to open %s: %s. (#4.3.0)",
 	    name, error_text(errno));

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/options.h"
 #include "base/program.h"
+#include "conf/mailbox.h"
 #include "local/deliver.h"
 #include "local/dot_qmail.h"
 #include "local/loop.h"
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ARGUMENTS = 8, MESSAGE_FD = 0, HOME_STICKY = 01000 };
+enum { ARGUMENTS = 8, MESSAGE_FD = 0 };
 
 static const struct program program = {
 	.name = "qmail-local", .flags = PROGRAM_FD0 | PROGRAM_FD1, .umask = 077
@@ -67,6 +68,7 @@ read_arguments(int argc, char **argv, struct local_mail *mail, bool *dry_run)
 static int
 enter_home(struct delivery *d)
 {
+	enum mailbox_home home;
 	struct stat st;
 
 	if (chdir(d->mail->home) < 0)
@@ -77,10 +79,11 @@ enter_home(struct delivery *d)
 		return delivery_fail(d, EX_TEMPORARY,
 		    "Unable to stat home directory: %s. (#4.3.0)",
 		    error_text(errno));
-	if ((st.st_mode & DOT_QMAIL_FORBIDDEN) != 0)
+	home = mailbox_judge_home(&st);
+	if (home == MAILBOX_HOME_WRITABLE)
 		return delivery_fail(d, EX_TEMPORARY,
 		    "Uh-oh: home directory is writable. (#4.7.0)");
-	if ((st.st_mode & HOME_STICKY) == 0)
+	if (home == MAILBOX_HOME_GOOD)
 		return 0;
 	if (!d->dry_run)
 		return delivery_fail(d, EX_TEMPORARY,

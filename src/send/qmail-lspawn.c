@@ -14,7 +14,7 @@
 #include "base/exitcode.h"
 #include "base/io.h"
 #include "base/program.h"
-#include "conf/users.h"
+#include "conf/mailbox.h"
 #include "mail/address.h"
 #include "send/lookup.h"
 #include "send/spawner.h"
@@ -78,14 +78,19 @@ static void
 deliver_as(
     struct spawner *s, struct spawner_job *job, const struct user_entry *entry)
 {
-	if (entry->uid == 0)
+	switch (mailbox_rights(entry, geteuid())) {
+	case MAILBOX_IS_ROOT:
 		spawner_finish_code(s, job, QL_ROOT);
-	else if (geteuid() != 0 && entry->uid != geteuid())
+		return;
+	case MAILBOX_NOT_OURS:
 		spawner_finish(s, job,
 		    "ZThis mail system runs without root and cannot deliver "
 		    "as another user. (#4.3.5)\n");
-	else
+		return;
+	case MAILBOX_MAY:
 		run_local(s, job, entry);
+		return;
+	}
 }
 
 static void

@@ -1,4 +1,4 @@
-/* Search order, file tests and line types of .qmail files. */
+/* File tests and line types of .qmail files. */
 #include "unit.h"
 
 #include "base/error.h"
@@ -10,78 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Steps through all candidates and compares names and DEFAULT. */
-static void
-expect_search(const char *dash, const char *ext, const char *const *names,
-    const char *const *remainders)
-{
-	struct dot_qmail_search s;
-	size_t i = 0;
-
-	dot_qmail_search_init(&s, dash, ext);
-	for (; dot_qmail_search_next(&s) == 0; i++) {
-		assert_non_null(names[i]);
-		assert_string_equal(buf_cstr(&s.name), names[i]);
-		if (remainders[i] == NULL)
-			assert_null(s.remainder);
-		else
-			assert_string_equal(s.remainder, remainders[i]);
-	}
-	assert_null(names[i]);
-	assert_int_equal(dot_qmail_search_next(&s), QE_EOF);
-	dot_qmail_search_clear(&s);
-}
-
-static void
-test_search_walks_from_long_to_default(void **state)
-{
-	(void)state;
-	expect_search("-", "a-b-c",
-	    (const char *const[]){ ".qmail-a-b-c", ".qmail-a-b-default",
-		".qmail-a-default", ".qmail-default", NULL },
-	    (const char *const[]){ NULL, "c", "b-c", "a-b-c" });
-}
-
-static void
-test_search_lowers_and_replaces_dots(void **state)
-{
-	(void)state;
-	expect_search("-", "Foo.Bar-X.y",
-	    (const char *const[]){ ".qmail-foo:bar-x:y",
-		".qmail-foo:bar-default", ".qmail-default", NULL },
-	    (const char *const[]){ NULL, "X.y", "Foo.Bar-X.y" });
-}
-
-static void
-test_search_edges(void **state)
-{
-	(void)state;
-	expect_search("", "",
-	    (const char *const[]){ ".qmail", ".qmaildefault", NULL },
-	    (const char *const[]){ NULL, "" });
-	expect_search("-", "",
-	    (const char *const[]){ ".qmail-", ".qmail-default", NULL },
-	    (const char *const[]){ NULL, "" });
-	expect_search("-", "a-",
-	    (const char *const[]){
-		".qmail-a-", ".qmail-a-default", ".qmail-default", NULL },
-	    (const char *const[]){ NULL, "", "a-" });
-	expect_search("-", "--",
-	    (const char *const[]){ ".qmail---", ".qmail---default",
-		".qmail--default", ".qmail-default", NULL },
-	    (const char *const[]){ NULL, "", "-", "--" });
-}
-
-static void
-test_search_exact_name_ending_in_default(void **state)
-{
-	(void)state;
-	expect_search("-", "a-Default",
-	    (const char *const[]){ ".qmail-a-default", ".qmail-a-default",
-		".qmail-default", NULL },
-	    (const char *const[]){ "Default", "Default", "a-Default" });
-}
 
 static void
 expect_lines(struct strv text, const enum dot_qmail_kind *kinds,
@@ -243,10 +171,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_search_walks_from_long_to_default),
-		cmocka_unit_test(test_search_lowers_and_replaces_dots),
-		cmocka_unit_test(test_search_edges),
-		cmocka_unit_test(test_search_exact_name_ending_in_default),
 		cmocka_unit_test(test_lines_of_all_types),
 		cmocka_unit_test(test_lines_empty_and_bare_marks),
 		cmocka_unit_test_setup_teardown(
