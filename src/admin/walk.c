@@ -14,6 +14,15 @@
 
 enum { WALK_DEPTH = 2 }; /* the area and its split directories */
 
+/* A message id, or the number of a split directory: 0 is only the latter. */
+static bool
+name_parse(const char *name, uint64_t *number)
+{
+	*number = 0;
+	return strcmp(name, "0") == 0 ||
+	       queue_id_parse(strv_of(name), number) == 0;
+}
+
 /* DT_REG, DT_DIR or another type, also where readdir(3) does not tell. */
 static int
 entry_type(DIR *dir, const struct dirent *entry)
@@ -39,7 +48,7 @@ walk_entry(const char *path, int type, uint64_t id, int depth, walk_file *each,
 	int r;
 
 	if (type == DT_REG)
-		return each(context, path, id);
+		return id == 0 ? 0 : each(context, path, id);
 	if (type != DT_DIR || depth + 1 >= WALK_DEPTH)
 		return 0;
 	r = walk_dir(path, depth + 1, each, context, failed);
@@ -61,7 +70,7 @@ walk_dir(const char *path, int depth, walk_file *each, void *context,
 		return QE_SYS;
 	}
 	while (r == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
-		if (queue_id_parse(strv_of(entry->d_name), &id) != 0)
+		if (!name_parse(entry->d_name, &id))
 			continue;
 		snprintf(below, sizeof(below), "%s/%.20s", path, entry->d_name);
 		r = walk_entry(below, entry_type(dir, entry), id, depth, each,

@@ -378,6 +378,16 @@ def test_qstat(make_home, todo_split):
         b"messages in queue but not yet preprocessed: 2\n"))
 
 
+def test_qread_and_qstat_see_directory_0(home):
+    queue_message(home, 2 * h.SPLIT, local=b"Tjoe@a.example\0")
+    put(home, f"queue/todo/0/{2 * h.SPLIT}", "")
+    assert home.run("qmail-qstat").stdout == (
+        b"messages in queue: 1\n"
+        b"messages in queue but not yet preprocessed: 1\n")
+    os.unlink(home.file("queue", "todo", "0", str(2 * h.SPLIT)))
+    assert b"joe@a.example" in home.run("qmail-qread").stdout
+
+
 def test_qstat_trouble(home):
     shutil.rmtree(home.file("queue/todo"))
     done = home.run("qmail-qstat")
