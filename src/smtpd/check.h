@@ -33,6 +33,7 @@ enum stage {
 enum verdict_kind {
 	VERDICT_PASS,   /* no opinion: the next check is asked */
 	VERDICT_TARPIT, /* the same, but the answer is delayed */
+	VERDICT_GOOD,   /* the same, and the sender of this message is good */
 	VERDICT_ACCEPT, /* ends the stage */
 	VERDICT_REJECT  /* ends the stage; the reply says why */
 };
@@ -63,10 +64,10 @@ enum { CHECKS_MAX = 32 };
 /* What checks leave for later ones and for themselves. */
 struct notes {
 	struct rcpthosts *rcpthosts; /* opened at the first recipient */
-	bool good_sender;            /* of this transaction */
-	/* A rejection that the client hears at a later stage. */
-	bool held;
-	enum stage held_from, held_until;
+	bool good_sender;            /* of this transaction: VERDICT_GOOD */
+	/* A rejection that the client hears at a later stage, or again. */
+	const struct check *held_by; /* NULL: none */
+	enum stage held_until;
 	struct verdict held_verdict;
 	enum check_mode modes[CHECKS_MAX]; /* by place in the list */
 };
@@ -83,6 +84,8 @@ extern const struct check *const checks_list[];
 extern const size_t checks_count;
 
 void notes_init(struct notes *notes);
+/* control/checks: which are off or only watch.  0 or a negative code. */
+int notes_load_modes(struct notes *notes, struct control_error *err);
 /* Forgets what belongs to a transaction. */
 void notes_reset(struct notes *notes);
 void notes_free(struct notes *notes);

@@ -4,7 +4,10 @@
  * relay: at STAGE_RELAY a recipient that no check accepts is refused.
  */
 #include "smtpd/pipeline.h"
+#include "base/error.h"
+#include "conf/control_file.h"
 #include "mail/address.h"
+#include "smtpd/checks/list.h"
 #include "smtpd/log.h"
 
 struct verdict
@@ -28,6 +31,21 @@ verdict_reject(int code, const char *enhanced, const char *text)
 	};
 }
 
+struct verdict
+verdict_good(void)
+{
+	return (struct verdict){ .kind = VERDICT_GOOD };
+}
+
+struct verdict
+verdict_refuse(int code, const char *enhanced, const char *text)
+{
+	struct verdict v = verdict_reject(code, enhanced, text);
+
+	v.tarpit = TARPIT_REJECTION;
+	return v;
+}
+
 bool
 recipient_is_postmaster(struct strv recipient)
 {
@@ -45,7 +63,20 @@ is_skipped(const struct check *check, const struct session *s)
 	       recipient_is_postmaster(buf_view(&s->tx.candidate));
 }
 
-/* A check that only watches has its rejection logged, and passes. */
+/* What a check would have done. */
+static void
+log_watched(
+    const struct session *s, const struct check *check, const struct verdict *v)
+{
+	if (v->kind == VERDICT_REJECT)
+		log_event(s, "WATCH: %s: %d %s %s", check->name, v->reply.code,
+		    v->reply.enhanced == NULL ? "" : v->reply.enhanced,
+		    v->reply.text);
+	else if (v->kind == VERDICT_GOOD)
+		log_event(s, "WATCH: %s: good sender", check->name);
+}
+
+/* A check that only watches has its opinion logged, and passes. */
 static struct verdict
 run_one(struct session *s, const struct check *check, enum check_mode mode)
 {
@@ -56,23 +87,45 @@ run_one(struct session *s, const struct check *check, enum check_mode mode)
 	v = check->run(s, &s->notes);
 	if (mode != CHECK_WATCH)
 		return v;
-	if (v.kind == VERDICT_REJECT)
-		log_event(s, "WATCH: %s: %d %s %s", check->name, v.reply.code,
-		    v.reply.enhanced == NULL ? "" : v.reply.enhanced,
-		    v.reply.text);
+	log_watched(s, check, &v);
 	return verdict_pass();
 }
 
-/* Keeps a rejection until its stage of report has come. */
+/* Keeps a rejection until a stage has come; the first one counts. */
 static void
-hold(struct notes *notes, const struct check *check, const struct verdict *v)
+hold(struct notes *notes, const struct check *check, enum stage until,
+    const struct verdict *v)
 {
-	if (notes->held)
+	if (notes->held_by != NULL)
 		return;
-	notes->held = true;
-	notes->held_from = check->stage;
-	notes->held_until = check->report;
+	notes->held_by = check;
+	notes->held_until = until;
 	notes->held_verdict = *v;
+}
+
+/* True if a rejection of an earlier stage is to be said now. */
+static bool
+is_held(struct session *s, enum stage stage)
+{
+	struct notes *notes = &s->notes;
+
+	/* Another name may be a better one. */
+	if (notes->held_by != NULL && stage == STAGE_HELO &&
+	    notes->held_by->stage == STAGE_HELO)
+		notes->held_by = NULL;
+	return notes->held_by != NULL && notes->held_until <= stage &&
+	       !is_skipped(notes->held_by, s);
+}
+
+/* Said now, later, or both: a refused HELO is no way to MAIL. */
+static bool
+reject(struct session *s, const struct check *check, const struct verdict *v)
+{
+	if (check->report > check->stage)
+		hold(&s->notes, check, check->report, v);
+	else if (check->stage == STAGE_HELO)
+		hold(&s->notes, check, STAGE_MAIL, v);
+	return check->report <= check->stage;
 }
 
 struct verdict
@@ -81,7 +134,7 @@ pipeline_run_list(struct session *s, enum stage stage,
 {
 	struct verdict result = verdict_pass();
 
-	if (s->notes.held && s->notes.held_until <= stage)
+	if (is_held(s, stage))
 		return s->notes.held_verdict;
 	for (size_t i = 0; i < count && i < CHECKS_MAX; i++) {
 		struct verdict v;
@@ -91,9 +144,9 @@ pipeline_run_list(struct session *s, enum stage stage,
 		v = run_one(s, checks[i], s->notes.modes[i]);
 		if (v.kind == VERDICT_TARPIT && v.tarpit > result.tarpit)
 			result.tarpit = v.tarpit;
-		if (v.kind == VERDICT_REJECT && checks[i]->report > stage)
-			hold(&s->notes, checks[i], &v);
-		else if (v.kind == VERDICT_REJECT)
+		if (v.kind == VERDICT_GOOD)
+			s->notes.good_sender = true;
+		if (v.kind == VERDICT_REJECT && reject(s, checks[i], &v))
 			return v;
 		if (v.kind == VERDICT_ACCEPT) {
 			v.tarpit = result.tarpit;
@@ -124,8 +177,57 @@ void
 notes_reset(struct notes *notes)
 {
 	notes->good_sender = false;
-	if (notes->held && notes->held_from >= STAGE_MAIL)
-		notes->held = false;
+	if (notes->held_by != NULL && notes->held_by->stage >= STAGE_MAIL)
+		notes->held_by = NULL;
+}
+
+static int
+mode_of(struct strv word, enum check_mode *mode)
+{
+	static const char *const words[] = { "off", "watch", "on" };
+
+	for (int i = 0; i < 3; i++) {
+		if (!strv_eq_nocase(word, strv_of(words[i])))
+			continue;
+		*mode = (enum check_mode)i;
+		return 0;
+	}
+	return QE_SYNTAX;
+}
+
+static int
+set_mode(struct notes *notes, const struct control_entry *entry,
+    struct control_error *err)
+{
+	struct strv name = strv_trim_blanks(entry->key);
+	size_t i = 0;
+
+	while (i < checks_count &&
+	       !strv_eq_nocase(name, strv_of(checks_list[i]->name)))
+		i++;
+	if (i == checks_count)
+		control_error_set(
+		    err, "control/checks", entry->line, "no such check");
+	else if (mode_of(strv_trim_blanks(entry->value), &notes->modes[i]) != 0)
+		control_error_set(err, "control/checks", entry->line,
+		    "neither off, watch nor on");
+	else
+		return 0;
+	return QE_SYNTAX;
+}
+
+int
+notes_load_modes(struct notes *notes, struct control_error *err)
+{
+	struct control_set set;
+	int r = control_set_load(CTL_CHECKS, &set, err);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < set.count && r == 0; i++)
+		r = set_mode(notes, &set.entries[i], err);
+	control_set_free(&set);
+	return r;
 }
 
 void

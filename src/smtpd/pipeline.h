@@ -15,7 +15,10 @@ struct verdict pipeline_run_list(struct session *s, enum stage stage,
 
 struct verdict verdict_pass(void);
 struct verdict verdict_accept(void);
+struct verdict verdict_good(void);
 struct verdict verdict_reject(int code, const char *enhanced, const char *text);
+/* The same of a check on spam: delayed if control/tarpitdelay is set. */
+struct verdict verdict_refuse(int code, const char *enhanced, const char *text);
 
 /* True for postmaster without a domain, or at any domain. */
 bool recipient_is_postmaster(struct strv recipient);

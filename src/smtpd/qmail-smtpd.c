@@ -28,7 +28,8 @@ begin(struct session *s)
 	struct verdict v;
 
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
-	if (settings_load(&s->settings, &err) != 0) {
+	if (settings_load(&s->settings, &err) != 0 ||
+	    notes_load_modes(&s->notes, &err) != 0) {
 		log_trouble(s, err.text);
 		refusal =
 		    session_farewell(421, "4.3.0", "unable to read controls");

@@ -1,4 +1,5 @@
 /* The check pipeline: order, verdicts, modes, and the relay that is closed. */
+#include "base/error.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/pipeline.h"
 #include "smtpd_session.h"
@@ -37,6 +38,14 @@ run_tarpit(const struct session *s, struct notes *notes)
 		.tarpit = TARPIT_REJECTION };
 }
 
+static struct verdict
+run_good(const struct session *s, struct notes *notes)
+{
+	(void)s;
+	(void)notes;
+	return verdict_good();
+}
+
 #define CHECK(stage_, report_, skip_, run_)                                    \
 	{                                                                      \
 		.name = #run_, .stage = (stage_), .report = (report_),         \
@@ -59,6 +68,18 @@ static const struct check connect_late =
     CHECK(STAGE_CONNECT, STAGE_RCPT, 0, run_reject);
 static const struct check mail_late =
     CHECK(STAGE_MAIL, STAGE_RCPT, 0, run_reject);
+static const struct check rcpt_late =
+    CHECK(STAGE_RCPT, STAGE_DATA, 0, run_reject);
+static const struct check mail_good =
+    CHECK(STAGE_MAIL, STAGE_MAIL, 0, run_good);
+static const struct check mail_reject =
+    CHECK(STAGE_MAIL, STAGE_MAIL, SKIP_GOOD_SENDER, run_reject);
+static const struct check mail_strict =
+    CHECK(STAGE_MAIL, STAGE_MAIL, 0, run_reject);
+static const struct check helo_pass =
+    CHECK(STAGE_HELO, STAGE_HELO, 0, run_pass);
+static const struct check helo_reject =
+    CHECK(STAGE_HELO, STAGE_HELO, SKIP_TRUSTED, run_reject);
 
 static struct session s;
 
@@ -214,6 +235,116 @@ test_late_report_of_a_transaction_ends_with_it(void **state)
 	    ask(STAGE_RCPT, &mail_late, &rcpt_pass).kind, VERDICT_PASS);
 }
 
+static void
+test_late_report_of_one_recipient_survives_the_next(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    ask(STAGE_RCPT, &rcpt_late, &rcpt_pass).kind, VERDICT_PASS);
+	assert_int_equal(
+	    ask(STAGE_RCPT, &rcpt_pass, &rcpt_pass).kind, VERDICT_PASS);
+	assert_int_equal(
+	    ask(STAGE_DATA, &rcpt_pass, &rcpt_pass).kind, VERDICT_REJECT);
+}
+
+static void
+test_refused_helo_is_no_way_to_mail(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    ask(STAGE_HELO, &helo_reject, &mail_good).kind, VERDICT_REJECT);
+	assert_int_equal(
+	    ask(STAGE_MAIL, &helo_reject, &mail_good).kind, VERDICT_REJECT);
+	notes_reset(&s.notes);
+	assert_int_equal(
+	    ask(STAGE_MAIL, &helo_reject, &mail_good).kind, VERDICT_REJECT);
+	/* Trust that comes later lifts it, as it would have at HELO. */
+	s.relay = true;
+	assert_int_equal(
+	    ask(STAGE_MAIL, &helo_reject, &mail_good).kind, VERDICT_PASS);
+	s.relay = false;
+	assert_int_equal(
+	    ask(STAGE_HELO, &helo_pass, &mail_good).kind, VERDICT_PASS);
+	assert_int_equal(
+	    ask(STAGE_MAIL, &helo_pass, &mail_good).kind, VERDICT_PASS);
+}
+
+static void
+test_good_sender_is_spared_some_checks_only(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    ask(STAGE_MAIL, &mail_good, &mail_reject).kind, VERDICT_PASS);
+	assert_true(s.notes.good_sender);
+	assert_int_equal(
+	    ask(STAGE_MAIL, &mail_good, &mail_strict).kind, VERDICT_REJECT);
+	notes_reset(&s.notes);
+	s.notes.modes[0] = CHECK_WATCH;
+	assert_int_equal(
+	    ask(STAGE_MAIL, &mail_good, &mail_reject).kind, VERDICT_REJECT);
+	assert_false(s.notes.good_sender);
+}
+
+/* -- control/checks ---------------------------------------------------- */
+static char directory[64];
+
+static int
+setup_home(void **state)
+{
+	setup(state);
+	unit_make_dir(directory);
+	assert_int_equal(chdir(directory), 0);
+	return mkdir("control", 0700);
+}
+
+static int
+teardown_home(void **state)
+{
+	unit_remove(directory);
+	return teardown(state);
+}
+
+static void
+test_modes_come_from_a_file(void **state)
+{
+	struct control_error err;
+
+	(void)state;
+	assert_int_equal(notes_load_modes(&s.notes, &err), 0);
+	unit_write("control/checks",
+	    STRV("# comment\nmaxrcpt: watch\nRCPTHOSTS:Off\nmaxrcpt:ON\n"
+		 "relayclient:watch\n"));
+	assert_int_equal(notes_load_modes(&s.notes, &err), 0);
+	for (size_t i = 0; i < checks_count; i++) {
+		enum check_mode expected = CHECK_ON;
+
+		if (checks_list[i] == &check_rcpthosts)
+			expected = CHECK_OFF;
+		if (checks_list[i] == &check_relayclient)
+			expected = CHECK_WATCH;
+		assert_int_equal(s.notes.modes[i], expected);
+	}
+}
+
+static void
+test_modes_that_make_no_sense_are_named(void **state)
+{
+	struct control_error err;
+
+	(void)state;
+	unit_write("control/checks", STRV("\nnosuch:off\n"));
+	assert_int_equal(notes_load_modes(&s.notes, &err), QE_SYNTAX);
+	assert_string_equal(err.text, "control/checks line 2: no such check");
+	unit_write("control/checks", STRV("maxrcpt:maybe\n"));
+	assert_int_equal(notes_load_modes(&s.notes, &err), QE_SYNTAX);
+	assert_string_equal(
+	    err.text, "control/checks line 1: neither off, watch nor on");
+	unit_write("control/checks", STRV("maxrcpt:\n"));
+	assert_int_equal(notes_load_modes(&s.notes, &err), QE_SYNTAX);
+	unit_write("control/checks", STRV("maxrcpt:off\r\n"));
+	assert_int_equal(notes_load_modes(&s.notes, &err), QE_SYNTAX);
+}
+
 /* -- the checks of the list -------------------------------------------- */
 static void
 test_relayclient(void **state)
@@ -297,6 +428,19 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_late_report_of_a_transaction_ends_with_it, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_late_report_of_one_recipient_survives_the_next, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_refused_helo_is_no_way_to_mail, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_good_sender_is_spared_some_checks_only, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_modes_come_from_a_file, setup_home, teardown_home),
+		cmocka_unit_test_setup_teardown(
+		    test_modes_that_make_no_sense_are_named, setup_home,
+		    teardown_home),
 		cmocka_unit_test_setup_teardown(
 		    test_relayclient, setup, teardown),
 		cmocka_unit_test_setup_teardown(
