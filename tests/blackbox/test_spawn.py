@@ -335,6 +335,7 @@ def test_look_up_process_dies(mail):
     s = lspawn(mail)
     child, = s.children()
     os.kill(child, signal.SIGKILL)  # while nobody asks
+    h.wait_for(lambda: child not in s.children(), "the end of the process")
     assert s.ask(**who) == b"Kalias\ndid 0+0+1\n"
     child, = s.children()
     os.kill(child, signal.SIGSTOP)
@@ -353,6 +354,7 @@ def test_look_up_process_holds_nothing(mail):
     s = lspawn(mail)
     child, = s.children()
     os.kill(child, signal.SIGKILL)
+    h.wait_for(lambda: child not in s.children(), "the end of the process")
     s.send(0)
     assert s.ask(1, **who) == b"Kalias\ndid 0+0+1\n"
     assert s.wait(0) == b"Kdid 1+0+0\n"
