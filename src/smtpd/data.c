@@ -57,7 +57,7 @@ delivery_add_received(struct session *s, struct delivery *d)
 static void
 delivery_feed(struct session *s, struct delivery *d, struct strv bytes)
 {
-	int64_t max = s->settings.size_max;
+	int64_t max = session_size_max(s);
 
 	d->size += (int64_t)bytes.len;
 	if (max > 0 && d->size > max)
@@ -114,6 +114,10 @@ delivery_add_envelope(struct session *s, struct delivery *d)
 	struct strv recipient;
 
 	submit_sender(&d->submit, buf_view(&s->tx.sender));
+	if (s->fixed_to.len > 0 && !s->tx.is_spam) {
+		submit_recipient(&d->submit, s->fixed_to);
+		return;
+	}
 	while (transaction_next_recipient(&rest, &recipient))
 		submit_recipient(&d->submit, recipient);
 }
@@ -145,7 +149,7 @@ delivery_commit(struct session *s, struct delivery *d)
 static struct reply
 delivery_answer(struct session *s, struct delivery *d)
 {
-	int64_t max = s->settings.size_max;
+	int64_t max = session_size_max(s);
 	struct verdict v;
 
 	s->tx.dot_deadline_ms = session_deadline(s, s->settings.dot_timeout);

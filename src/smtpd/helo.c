@@ -17,8 +17,10 @@ struct extension {
 static bool
 describe_size(const struct session *s, struct buf *line)
 {
-	if (s->settings.size_max > 0)
-		buf_addf(line, " %lld", (long long)s->settings.size_max);
+	int64_t max = session_size_max(s);
+
+	if (max > 0)
+		buf_addf(line, " %lld", (long long)max);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "smtpd/path.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tarpit.h"
+#include "smtpd/trust.h"
 
 static struct reply
 no_reply(void)
@@ -18,7 +19,7 @@ no_reply(void)
 static struct reply
 parameter_size(struct session *s, struct strv value)
 {
-	uint64_t max = (uint64_t)s->settings.size_max;
+	uint64_t max = (uint64_t)session_size_max(s);
 	uint64_t size = 0;
 	int r = strv_to_u64(value, INT64_MAX, &size);
 
@@ -116,7 +117,8 @@ command_mail(struct session *s, struct strv argument)
 
 	command_reset_transaction(s);
 	reply = take_sender(s, argument);
-	if (reply.code == 0) {
+	/* Of a known spammer nothing is asked: its mail is wanted. */
+	if (reply.code == 0 && !trust_is_spammer(s)) {
 		v = pipeline_run(s, STAGE_MAIL);
 		tarpit_delay(s, v.tarpit);
 		reply = v.reply;
@@ -126,5 +128,7 @@ command_mail(struct session *s, struct strv argument)
 		return reply;
 	}
 	s->tx.open = true;
+	if (trust_is_spammer(s))
+		return reply_make(250, "2.1.0", "welcome spammer :)");
 	return reply_make(250, "2.1.0", "ok");
 }

@@ -10,6 +10,7 @@
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tarpit.h"
+#include "smtpd/trust.h"
 
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ begin(struct session *s)
 
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
 	if (settings_load(&s->settings, &err) != 0 ||
+	    trust_establish(s, &err) != 0 ||
 	    notes_load_modes(&s->notes, &err) != 0) {
 		log_trouble(s, err.text);
 		refusal =

@@ -8,6 +8,7 @@
 #include "smtpd/path.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tarpit.h"
+#include "smtpd/trust.h"
 
 /* Reads the argument into tx.candidate; a code of 0 if all is well. */
 static struct reply
@@ -59,17 +60,45 @@ judge(struct session *s)
 }
 
 static struct reply
+full(int result)
+{
+	if (result == QE_LIMIT)
+		return reply_make(452, "4.5.3", "too many recipients");
+	return reply_make(451, "4.3.0", "out of memory");
+}
+
+static struct reply
 keep(struct session *s)
 {
-	int r = transaction_add_candidate(&s->tx);
+	int r = transaction_add(&s->tx, buf_view(&s->tx.candidate));
 
-	if (r == QE_LIMIT)
-		return reply_make(452, "4.5.3", "too many recipients");
 	if (r != 0)
-		return reply_make(451, "4.3.0", "out of memory");
+		return full(r);
 	if (tarpit_counts(&s->settings.tarpit, s->tx.recipient_count))
 		tarpit_delay(s, TARPIT_LIMIT);
 	return reply_make(250, "2.1.5", "ok");
+}
+
+/* Whomever a spammer names, its message goes to one address, once. */
+static struct reply
+feed(struct session *s)
+{
+	if (!s->tx.is_spam) {
+		int r = transaction_add(&s->tx, s->spam_to);
+
+		if (r != 0)
+			return full(r);
+		s->tx.is_spam = true;
+	}
+	return reply_make(250, "2.1.5", "I feed spamassassin now!");
+}
+
+/* Somebody listed by mistake has to be able to say so. */
+static bool
+is_own_postmaster(struct session *s)
+{
+	return recipient_is_postmaster(buf_view(&s->tx.candidate)) &&
+	       pipeline_run(s, STAGE_RELAY).kind == VERDICT_ACCEPT;
 }
 
 struct reply
@@ -80,6 +109,8 @@ command_rcpt(struct session *s, struct strv argument)
 
 	if (refusal.code != 0)
 		return refusal;
+	if (trust_is_spammer(s) && !is_own_postmaster(s))
+		return feed(s);
 	v = judge(s);
 	if (v.tarpit != TARPIT_NONE)
 		tarpit_delay(s, v.tarpit);

@@ -42,6 +42,7 @@ session_init(struct session *s, int in_fd, int out_fd)
 	s->relay_suffix = strv_of(relay);
 	if (strv_trim_blanks(s->relay_suffix).len == 0)
 		s->relay_suffix = STRV_EMPTY;
+	s->spam_to = s->fixed_to = STRV_EMPTY;
 	s->settings.log.fd = STDERR_FILENO;
 	transaction_init(&s->tx);
 	notes_init(&s->notes);
@@ -223,6 +224,12 @@ session_is_abandoned(const struct session *s)
 		return errno != EAGAIN && errno != EWOULDBLOCK &&
 		       errno != EINTR;
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) == 0;
+}
+
+int64_t
+session_size_max(const struct session *s)
+{
+	return s->spam_to.len > 0 ? s->spam_size_max : s->settings.size_max;
 }
 
 struct strv

@@ -48,6 +48,9 @@ struct session {
 	struct peer peer;
 	bool relay;               /* may send to any recipient */
 	struct strv relay_suffix; /* appended to its recipients */
+	struct strv spam_to;      /* $BLACKLISTED; empty: no known spammer */
+	struct strv fixed_to;     /* $RCPTTOFIXED; empty: as addressed */
+	int64_t spam_size_max;    /* as settings.size_max, for spammers */
 	bool extended;            /* EHLO was said */
 	bool hides_input;         /* the next line is a secret */
 	struct buf helo;          /* name given in HELO or EHLO */
@@ -101,6 +104,9 @@ void session_finish(struct session *s);
  * Does not wait.
  */
 bool session_is_abandoned(const struct session *s);
+
+/* Largest message of this client, in bytes; 0: no limit. */
+int64_t session_size_max(const struct session *s);
 
 /* RFC 3848: the "with" of the Received field. */
 struct strv session_protocol(const struct session *s);

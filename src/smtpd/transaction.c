@@ -21,6 +21,7 @@ void
 transaction_reset(struct transaction *t)
 {
 	t->open = false;
+	t->is_spam = false;
 	t->recipient_count = 0;
 	t->announced_size = 0;
 	buf_reset(&t->sender);
@@ -39,14 +40,14 @@ transaction_free(struct transaction *t)
 }
 
 int
-transaction_add_candidate(struct transaction *t)
+transaction_add(struct transaction *t, struct strv recipient)
 {
 	size_t before = t->recipients.len;
 	int err;
 
 	if (t->recipient_count >= RECIPIENTS_MAX)
 		return QE_LIMIT;
-	buf_add_view(&t->recipients, buf_view(&t->candidate));
+	buf_add_view(&t->recipients, recipient);
 	buf_add_char(&t->recipients, '\0');
 	err = t->recipients.err;
 	if (err != 0) {

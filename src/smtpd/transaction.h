@@ -22,6 +22,7 @@ struct transaction {
 	struct buf sender;
 	struct buf recipients; /* each ended by NUL */
 	size_t recipient_count;
+	bool is_spam;            /* one of them is $BLACKLISTED */
 	struct buf candidate;    /* the recipient that checks look at */
 	int64_t announced_size;  /* SIZE= of MAIL; 0: none */
 	int64_t dot_deadline_ms; /* after the final dot: for the reply to it */
@@ -32,8 +33,8 @@ void transaction_init(struct transaction *t);
 void transaction_reset(struct transaction *t);
 void transaction_free(struct transaction *t);
 
-/* Keeps a copy of the candidate: 0, QE_LIMIT or QE_NOMEM. */
-int transaction_add_candidate(struct transaction *t);
+/* Keeps a copy: 0, QE_LIMIT or QE_NOMEM. */
+int transaction_add(struct transaction *t, struct strv recipient);
 /* The next recipient off *rest (first: all); false at the end. */
 bool transaction_next_recipient(struct strv *rest, struct strv *recipient);
 

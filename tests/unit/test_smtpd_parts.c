@@ -117,9 +117,7 @@ test_answers(void **state)
 static void
 add_recipient(struct transaction *t, const char *address, int result)
 {
-	buf_reset(&t->candidate);
-	buf_add_str(&t->candidate, address);
-	assert_int_equal(transaction_add_candidate(t), result);
+	assert_int_equal(transaction_add(t, strv_of(address)), result);
 }
 
 static void

@@ -1,0 +1,24 @@
+/*
+ * SMTP after POP3: control/opensmtp names a directory that holds one file for
+ * each client that has logged in, named by its IP address as
+ * ipaddr_format() writes it and touched at each login.
+ */
+#ifndef CONF_OPENSMTP_H
+#define CONF_OPENSMTP_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+/* Appends "<directory>/<ip>".  0, QE_SYNTAX (no IP address), QE_NOMEM. */
+int opensmtp_path(struct strv directory, struct strv ip, struct buf *out);
+
+/*
+ * Has this client logged in less than lifetime seconds before now?  0, or
+ * QE_ABSENT; QE_SYNTAX (no IP address); QE_SYS (errno: there is no way to
+ * tell, and no such directory is one reason); QE_NOMEM.
+ */
+int opensmtp_find(
+    struct strv directory, struct strv ip, int64_t lifetime, int64_t now);
+
+#endif
