@@ -139,6 +139,10 @@ test_spawn_environment_and_directory(void **state)
 static void
 test_spawn_resets_signals(void **state)
 {
+	/* Others may have been ignored before we were started. */
+	const unsigned long long watched = 1ULL << (SIGPIPE - 1) |
+					   1ULL << (SIGXFSZ - 1) |
+					   1ULL << (SIGTERM - 1);
 	struct spawn s = { .fds = { 0 } };
 	char out[256];
 	sigset_t set;
@@ -153,7 +157,8 @@ test_spawn_resets_signals(void **state)
 		   "sed 's/.*[[:space:]]//'",
 	    s, out, sizeof(out));
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	assert_string_equal(out, "0000000000000000\n0000000000000000\n");
+	assert_int_equal(strtoull(out, NULL, 16) & watched, 0);
+	assert_int_equal(strtoull(strchr(out, '\n'), NULL, 16) & watched, 0);
 }
 
 static void
