@@ -2,7 +2,10 @@
 #include "base/env.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 const char *
 env_get(const char *name)
@@ -32,4 +35,37 @@ void
 env_clear(void)
 {
 	clearenv();
+}
+
+static bool
+is_replaced(const char *entry, char *const *more)
+{
+	const char *end = strchr(entry, '=');
+	size_t n = end == NULL ? strlen(entry) : (size_t)(end - entry) + 1;
+
+	for (; *more != NULL; more++)
+		if (strncmp(entry, *more, n) == 0)
+			return true;
+	return false;
+}
+
+char **
+env_with(char *const *more)
+{
+	size_t count = 1, used = 0;
+	char **out;
+
+	for (size_t i = 0; more[i] != NULL; i++)
+		count++;
+	for (size_t i = 0; environ != NULL && environ[i] != NULL; i++)
+		count++;
+	out = calloc(count, sizeof(*out));
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; environ != NULL && environ[i] != NULL; i++)
+		if (!is_replaced(environ[i], more))
+			out[used++] = environ[i];
+	for (; *more != NULL; more++)
+		out[used++] = *more;
+	return out;
 }

@@ -9,5 +9,11 @@ const char *env_get_trusted(const char *name);
 int env_set(const char *name, const char *value);
 void env_unset(const char *name);
 void env_clear(void);
+/*
+ * For execve(2): the environment with more ("NAME=value", NULL at the end) in
+ * it, each in place of what there is of that name.  The strings are shared;
+ * the caller frees the array.  NULL without memory.
+ */
+char **env_with(char *const *more);
 
 #endif

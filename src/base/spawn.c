@@ -7,24 +7,29 @@
  * are reset.
  */
 #include "base/spawn.h"
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "base/exitcode.h"
+#include "base/io.h"
 #include "base/strv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
 	SPAWN_PATHS_MAX = 32, /* directories of $PATH that are tried */
-	SPAWN_PATH_BYTES = 4096
+	SPAWN_PATH_BYTES = 4096,
+	SPAWN_LOOK_MS = 20 /* between looks where there are no pidfds */
 };
 
 /* All candidate paths of a program, prepared before the vfork. */
@@ -139,6 +144,8 @@ child_run(const struct spawn *s, const struct candidates *c)
 	int temp = s->exit_exec_temp != 0 ? s->exit_exec_temp : EX_TEMPORARY;
 	int perm = s->exit_exec_perm != 0 ? s->exit_exec_perm : temp;
 
+	if (s->own_group)
+		setpgid(0, 0);
 	if (child_descriptors(s) != 0)
 		child_fail(s, temp);
 	if (s->cwd != NULL && chdir(s->cwd) < 0)
@@ -213,6 +220,48 @@ spawn_wait(pid_t pid, int *status)
 		r = waitpid(pid, status, 0);
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? QE_SYS : 0;
+}
+
+/* 1 when the child has ended, 0 if not, or QE_SYS. */
+static int
+has_ended(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return errno == EINTR ? 0 : QE_SYS;
+	return info.si_pid != 0;
+}
+
+int
+spawn_wait_until(pid_t pid, int64_t deadline_ms, int *status)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int r = pidfd < 0 ? 0 : io_wait(pidfd, POLLIN, deadline_ms);
+
+	/* Without a descriptor for the process: look now and then. */
+	if (pidfd < 0)
+		while ((r = has_ended(pid)) == 0) {
+			if (clock_mono_ms() >= deadline_ms) {
+				r = QE_TIMEOUT;
+				break;
+			}
+			clock_sleep_ms(SPAWN_LOOK_MS);
+		}
+	io_close(&pidfd);
+	return r < 0 ? r : spawn_wait(pid, status);
+}
+
+void
+spawn_kill_group(pid_t pid)
+{
+	int status;
+
+	/* The leader itself, too: its group may not be made yet. */
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	if (spawn_wait(pid, &status) != 0)
+		errno = 0;
 }
 
 int

@@ -6,6 +6,7 @@
 #define BASE_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { SPAWN_FDS_MAX = 16, SPAWN_FD_NULL = -2 };
@@ -20,7 +21,8 @@ struct spawn {
 	 * close-on-exec, as all of ours are. */
 	int fds[SPAWN_FDS_MAX];
 	size_t fd_count;
-	bool set_ids; /* uid, gid, and gid as the only group */
+	bool own_group; /* leads a process group, to be killed as one */
+	bool set_ids;   /* uid, gid, and gid as the only group */
 	uid_t uid;
 	gid_t gid;
 	int exit_cwd;       /* exit code if cwd cannot be entered; 0: 111 */
@@ -46,6 +48,16 @@ char **spawn_argv(const char *const *words);
 
 /* waitpid(2), EINTR retried: 0 or QE_SYS. */
 int spawn_wait(pid_t pid, int *status);
+/*
+ * The same with a deadline, in milliseconds of clock_mono_ms(): 0 and status,
+ * QE_TIMEOUT (the child runs on), QE_SYS.
+ */
+int spawn_wait_until(pid_t pid, int64_t deadline_ms, int *status);
+/*
+ * Kills the process group that pid leads (own_group), and takes its leader's
+ * status, however long that takes.
+ */
+void spawn_kill_group(pid_t pid);
 /* Exit code, or -1 if a signal ended it. */
 int spawn_exit_code(int status);
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct rcptcheck;
 struct session;
 
 /*
@@ -64,6 +65,7 @@ enum { CHECKS_MAX = 32 };
 /* What checks leave for later ones and for themselves. */
 struct notes {
 	struct rcpthosts *rcpthosts; /* opened at the first recipient */
+	struct rcptcheck *rcptcheck; /* read at the first recipient */
 	bool good_sender;            /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */
 	const struct check *held_by; /* NULL: none */

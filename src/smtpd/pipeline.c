@@ -234,4 +234,5 @@ void
 notes_free(struct notes *notes)
 {
 	rcpthosts_free(&notes->rcpthosts);
+	rcptcheck_free(&notes->rcptcheck);
 }

@@ -1,4 +1,5 @@
 /* base/spawn: descriptors, signals, exit codes, search in PATH. */
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/io.h"
 #include "base/spawn.h"
@@ -255,6 +256,109 @@ test_spawn_argv_copies(void **state)
 	free(argv);
 }
 
+static pid_t
+start_script(const char *script)
+{
+	const char *const words[] = { "sh", "-c", script, NULL };
+	char **argv = spawn_argv(words);
+	struct spawn s = {
+		.path = "/bin/sh",
+		.argv = argv,
+		.fds = {SPAWN_FD_NULL, 1, 2},
+		.fd_count = 3,
+		.own_group = true
+	};
+	pid_t pid = -1;
+
+	assert_non_null(argv);
+	assert_int_equal(spawn_program(&s, &pid), 0);
+	free(argv);
+	return pid;
+}
+
+static void
+test_spawn_wait_until_gives_the_status(void **state)
+{
+	int status = -1;
+	pid_t pid = start_script("exit 7");
+
+	(void)state;
+	assert_int_equal(spawn_wait_until(pid, clock_deadline(10), &status), 0);
+	assert_int_equal(spawn_exit_code(status), 7);
+	assert_int_equal(
+	    spawn_wait_until(pid, clock_deadline(10), &status), QE_SYS);
+}
+
+static void
+test_spawn_kills_the_group_after_the_deadline(void **state)
+{
+	struct buf text;
+	char path[96], script[512];
+	pid_t pid, child;
+	int status = -1;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/pid", dir);
+	snprintf(script, sizeof(script),
+	    "sleep 60 & echo $! > %s.new; mv %s.new %s; wait", path, path,
+	    path);
+	pid = start_script(script);
+	for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
+		clock_sleep_ms(10);
+	assert_int_equal(
+	    spawn_wait_until(pid, clock_mono_ms() + 20, &status), QE_TIMEOUT);
+	spawn_kill_group(pid);
+	assert_int_equal(waitpid(pid, &status, 0), -1);
+	text = unit_read(path);
+	child = (pid_t)strtol(buf_cstr(&text), NULL, 10);
+	buf_free(&text);
+	assert_true(child > 1);
+	/* Killed, and waited for by whoever inherits orphans. */
+	for (int i = 0; i < 500 && kill(child, 0) == 0; i++) {
+		char stat[64];
+		struct buf line;
+
+		snprintf(stat, sizeof(stat), "/proc/%d/stat", (int)child);
+		if (access(stat, F_OK) != 0)
+			break;
+		line = unit_read(stat);
+		status = strstr(buf_cstr(&line), ") Z ") != NULL;
+		buf_free(&line);
+		if (status)
+			return;
+		clock_sleep_ms(10);
+	}
+	assert_int_equal(kill(child, 0), -1);
+}
+
+static void
+test_env_with_replaces_and_adds(void **state)
+{
+	char one[] = "ONE=new", two[] = "TWO=2";
+	char *const more[] = { one, two, NULL };
+	size_t ones = 0, twos = 0, longer = 0;
+	char **all;
+
+	(void)state;
+	assert_int_equal(env_set("ONE", "old"), 0);
+	assert_int_equal(env_set("ONEMORE", "kept"), 0);
+	all = env_with(more);
+	assert_non_null(all);
+	for (size_t i = 0; all[i] != NULL; i++) {
+		ones += strncmp(all[i], "ONE=", 4) == 0;
+		twos += strcmp(all[i], "TWO=2") == 0;
+		longer += strcmp(all[i], "ONEMORE=kept") == 0;
+		assert_string_not_equal(all[i], "ONE=old");
+	}
+	assert_int_equal(ones, 1);
+	assert_int_equal(twos, 1);
+	assert_int_equal(longer, 1);
+	assert_string_equal(env_get("ONE"), "old");
+	free(all);
+	env_unset("ONE");
+	env_unset("ONEMORE");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -270,6 +374,9 @@ main(void)
 		TEST(test_spawn_searches_the_path),
 		TEST(test_spawn_long_path_is_searched_as_far_as_it_goes),
 		TEST(test_spawn_argv_copies),
+		TEST(test_spawn_wait_until_gives_the_status),
+		TEST(test_spawn_kills_the_group_after_the_deadline),
+		TEST(test_env_with_replaces_and_adds),
 	};
 
 	return RUN_TESTS(tests);

@@ -9,6 +9,7 @@ const struct check *const checks_list[] = {
 	&check_bare_recipient,
 	&check_rcpthosts,
 	&check_maxrcpt,
+	&check_rcptcheck, /* last: it runs a program */
 };
 
 const size_t checks_count = sizeof(checks_list) / sizeof(*checks_list);

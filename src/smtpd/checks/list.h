@@ -6,7 +6,11 @@
 
 extern const struct check check_bare_recipient;
 extern const struct check check_maxrcpt;
+extern const struct check check_rcptcheck;
 extern const struct check check_rcpthosts;
 extern const struct check check_relayclient;
+
+/* What checks keep in the notes is theirs to free. */
+void rcptcheck_free(struct rcptcheck **kept);
 
 #endif
