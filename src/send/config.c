@@ -112,7 +112,7 @@ config_reread(struct send *s)
 		slog_line(&s->log, "alert: unable to reread control/%s",
 		    control_table[failed].file);
 	}
-	if (resolver_reread(s->resolver, &name, &err) != 0)
-		name = NULL;
+	/* On failure the old ones stay, and qmail-todo says so. */
+	resolver_reread(s->resolver, &name, &err);
 	go_back(s);
 }

@@ -123,14 +123,13 @@ take_new(struct send *s, enum channel c)
 
 	for (int i = 0; i < STARTS_PER_TURN; i++) {
 		struct message *m;
-		bool again;
-		int r;
+		int wait, r;
 
 		if (!schedule_take(&s->lanes[c].schedule, s->now, &id))
 			return NULL;
-		m = message_open(s, id, &again);
-		if (m == NULL && again)
-			schedule_retry(s, c, s->now + RETRY_OWN_FAILURE, id);
+		m = message_open(s, id, &wait);
+		if (m == NULL && wait > 0)
+			schedule_retry(s, c, s->now + wait, id);
 		if (m == NULL || m->tracks[c].state == TRACK_PASS ||
 		    m->tracks[c].state == TRACK_NONE)
 			continue;

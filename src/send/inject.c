@@ -102,12 +102,13 @@ inject(struct send *s, struct message *m)
 static _Noreturn void
 child(struct send *s, struct message *m, int pipe_fd)
 {
-	static const int reset[] = { SIGHUP, SIGALRM, SIGTERM };
+	/* Who looks for qmail-send to signal it may find this child, too. */
+	static const int ignored[] = { SIGHUP, SIGALRM, SIGTERM };
 	sigset_t none;
 	int null;
 
-	for (size_t i = 0; i < sizeof(reset) / sizeof(*reset); i++)
-		signal(reset[i], SIG_DFL);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	null = open("/dev/null", O_RDWR);

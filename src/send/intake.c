@@ -201,10 +201,20 @@ hand_over(struct intake *t, const struct arrival *a)
 	return true;
 }
 
+/* No records for this one; it stays in todo/. */
+static void
+refuse(struct intake *t, struct batch_job *job)
+{
+	job->is_flawed = true;
+	job->record.problem = "trouble reading";
+	queue_path(&t->layout, QUEUE_TODO, job->record.id, job->record.path);
+}
+
 static void
 write_recipients(
-    struct intake *t, struct record *r, const struct envelope *envelope)
+    struct intake *t, struct batch_job *job, const struct envelope *envelope)
 {
+	struct record *r = &job->record;
 	struct strv rest = envelope->recipients, text;
 	char letter;
 
@@ -213,8 +223,8 @@ write_recipients(
 
 		buf_reset(&t->routed);
 		c = resolver_route(t->resolver, text, &t->routed);
-		if (t->routed.err != 0)
-			r->problem = "trouble reading";
+		if (t->routed.err != 0 || t->routed.len > INTAKE_ADDRESS_MAX)
+			refuse(t, job);
 		else
 			record_add_recipient(r, c, 'T', buf_view(&t->routed));
 	}
@@ -227,19 +237,18 @@ write_records(struct intake *t, const struct arrival *a)
 	struct batch_job *job = batch_add(t);
 	struct record *r = &job->record;
 
-	job->is_answer = false;
 	record_begin(r, &t->layout, a->id, a->replace);
-	if (idset_add(&t->queued, a->id) != 0)
-		r->problem = "trouble reading";
-	write_recipients(t, r, &a->envelope);
-	if (r->problem != NULL)
-		queue_path(&t->layout, QUEUE_TODO, a->id, r->path);
+	if (idset_add(&t->queued, a->id) != 0 ||
+	    a->envelope.sender.len > INTAKE_ADDRESS_MAX)
+		refuse(t, job);
+	else
+		write_recipients(t, job, &a->envelope);
 	record_end(r, a->envelope.sender, t->now);
 	describe(t, a, &l);
 	l.count = record_channels(r);
 	link_encode(&job->reply, &l);
 	if (job->reply.err != 0)
-		r->problem = "trouble reading";
+		refuse(t, job);
 }
 
 void

@@ -27,6 +27,7 @@ enum {
 	INTAKE_OUT_FULL = 1 << 18,  /* bytes for qmail-send: pause */
 	INTAKE_RETRY = 123,         /* seconds after trouble of our own */
 	INTAKE_PER_TURN = 64,
+	INTAKE_ADDRESS_MAX = 8000, /* qmail-send reads no longer records */
 	BATCH_MAX = 16
 };
 
@@ -34,6 +35,7 @@ enum {
 struct batch_job {
 	struct record record;
 	bool is_answer;   /* to LINK_WRITE; else a new message */
+	bool is_flawed;   /* the message's own fault, not the disk's */
 	struct buf reply; /* for qmail-send when all is durable */
 };
 

@@ -152,7 +152,10 @@ message_leave_s4(struct send *s, struct message *m)
 	m->older = m->newer = NULL;
 }
 
-/* info is exactly F<sender>\0; tools rely on its first record alone. */
+/*
+ * info is exactly F<sender>\0; tools rely on its first record alone.  0;
+ * QE_ABSENT; QE_DENIED (held: the sticky bit is set); QE_SYS; QE_TEMP.
+ */
 static int
 read_info(struct message *m, const char *path)
 {
@@ -168,6 +171,8 @@ read_info(struct message *m, const char *path)
 	io_close(&fd);
 	if (r != 0)
 		return QE_TEMP;
+	if ((st.st_mode & S_ISVTX) != 0)
+		return QE_DENIED;
 	rest = buf_view(&m->text);
 	if (record_next(&rest, &letter, &sender) != 0 || letter != 'F')
 		return QE_TEMP;
@@ -178,13 +183,13 @@ read_info(struct message *m, const char *path)
 }
 
 struct message *
-message_open(struct send *s, uint64_t id, bool *again)
+message_open(struct send *s, uint64_t id, int *wait)
 {
 	char path[QUEUE_PATH_MAX];
 	struct message *m = message_find(s, id);
 	int r;
 
-	*again = false;
+	*wait = 0;
 	if (m != NULL)
 		return m;
 	m = message_add(s, id);
@@ -196,14 +201,17 @@ message_open(struct send *s, uint64_t id, bool *again)
 			m->tracks[c].has_file = true;
 		return m;
 	}
-	if (r == QE_ABSENT)
+	message_drop(s, m);
+	if (r == QE_ABSENT) {
 		slog_warn_file(&s->log, "unable to open", path, "");
-	else
+	} else if (r == QE_DENIED) {
+		*wait = HELD_INTERVAL;
+	} else {
 		slog_warn_file(&s->log,
 		    r == QE_SYS ? "trouble opening" : "trouble reading", path,
 		    "; will try again later");
-	*again = r != QE_ABSENT;
-	message_drop(s, m);
+		*wait = RETRY_OWN_FAILURE;
+	}
 	return NULL;
 }
 

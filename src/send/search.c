@@ -75,6 +75,8 @@ search_some(struct intake *t)
 			t->searching = false;
 			t->searched = true;
 			t->next_search = t->now + SEARCH_INTERVAL;
+			if (t->now < t->disk_full_until)
+				t->next_search = t->disk_full_until;
 			return;
 		}
 	}

@@ -34,6 +34,7 @@
 enum {
 	RETRY_OWN_FAILURE = 123, /* seconds after trouble of our own */
 	RETRY_BOUNCE_APPEND = 10,
+	HELD_INTERVAL = 600, /* seconds between looks at a held message */
 	NOMEM_SLEEP = 10,
 	FRESH_AGE_MAX = 120,   /* seconds until records are written anyway */
 	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
@@ -252,10 +253,11 @@ struct message *message_find(struct send *s, uint64_t id);
 /* A new one, all zero but the id.  Never NULL. */
 struct message *message_add(struct send *s, uint64_t id);
 /*
- * The message, from info/ if it is not in memory: NULL if it is gone or
- * cannot be read; *again tells which.
+ * The message, from info/ if it is not in memory: NULL if it is gone (*wait
+ * is 0), or cannot be read, or is held: to be asked for again in *wait
+ * seconds.
  */
-struct message *message_open(struct send *s, uint64_t id, bool *again);
+struct message *message_open(struct send *s, uint64_t id, int *wait);
 void message_drop(struct send *s, struct message *m);
 void message_enter_s4(struct send *s, struct message *m);
 void message_leave_s4(struct send *s, struct message *m);

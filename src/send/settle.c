@@ -30,15 +30,19 @@ schedule_retry(struct send *s, enum channel c, int64_t when, uint64_t id)
 		send_sleep_nomem(s);
 }
 
+static void
+add_later(struct send *s, int64_t when, uint64_t id)
+{
+	while (entry_heap_add(&s->later, when, id) != 0)
+		send_sleep_nomem(s);
+}
+
 /* This step is not repeated before; then the message is settled again. */
 static void
 settle_later(struct send *s, struct message *m, int64_t *not_before, int wait)
 {
-	int64_t when = s->now + wait;
-
-	*not_before = when;
-	while (entry_heap_add(&s->later, when, m->id) != 0)
-		send_sleep_nomem(s);
+	*not_before = s->now + wait;
+	add_later(s, *not_before, m->id);
 }
 
 /* At rest again; what went wrong is tried once more later. */
@@ -309,16 +313,15 @@ settle_due(struct send *s)
 	uint64_t id;
 
 	while (entry_heap_take(&s->later, s->now, &id)) {
-		bool again;
-		struct message *m = message_open(s, id, &again);
+		int wait;
+		struct message *m = message_open(s, id, &wait);
 
 		if (m != NULL) {
 			m->not_before = m->clean_not_before = 0;
 			message_settle(s, m);
-		} else if (again)
-			while (entry_heap_add(&s->later,
-				   s->now + RETRY_OWN_FAILURE, id) != 0)
-				send_sleep_nomem(s);
+		} else if (wait > 0) {
+			add_later(s, s->now + wait, id);
+		}
 	}
 }
 

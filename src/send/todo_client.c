@@ -17,6 +17,7 @@ enum {
 	TODO_OUT_MAX = 1 << 27, /* bytes; all fresh messages at once */
 	TODO_IN_MAX = 1 << 18,
 	TODO_READ = 1 << 16,
+	ORIGIN_MAX = 64, /* bytes of "> qp <n> uid <n>" */
 	TODO_LOCK_FD = 3
 };
 
@@ -116,8 +117,7 @@ todo_client_write(struct send *s, struct message *m)
 static void
 log_arrival(struct send *s, const struct link_message *l)
 {
-	char tail[64];
-	struct buf end = BUF_LIMIT(sizeof(tail));
+	struct buf end = BUF_LIMIT(ORIGIN_MAX);
 
 	slog_line(&s->log, "new msg %ju", (uintmax_t)l->id);
 	buf_addf(&end, "> qp %ju uid %ju", (uintmax_t)l->qp, (uintmax_t)l->uid);

@@ -580,6 +580,65 @@ def test_times_at_start(bench):
     b.home.wait_empty()
 
 
+def test_held_message_waits(bench):
+    """The sticky bit of info holds a message, silently."""
+    b = bench
+    now = int(time.time())
+    ident = b.make_message("s@a.example", local=b"Tx@a.example\0")
+    b.set_time("local", ident, now - 1)
+    os.chmod(b.path("info", ident), 0o1600)
+    b.start()
+    b.inject("s@a.example", "ok@a.example")
+    b.wait("end msg")
+    b.signal(signal.SIGALRM)
+    time.sleep(0.3)
+    assert b.recipients() == ["ok@a.example"] and "warning" not in b.log()
+    os.chmod(b.path("info", ident), 0o600)
+    b.signal(signal.SIGALRM)
+    b.wait(f"end msg {ident}")
+
+
+def test_removed_message_is_forgotten(bench):
+    """Somebody has taken it away while it waited: said once."""
+    b = bench
+    then = int(time.time()) + 1000
+    ident = b.make_message("s@a.example", local=b"Tx@a.example\0")
+    b.set_time("local", ident, then)
+    b.start()
+    b.inject("s@a.example", "ok@a.example")
+    b.wait("end msg")
+    os.unlink(b.path("info", ident))
+    for _ in range(2):
+        b.signal(signal.SIGALRM)
+        b.wait("warning: unable to open info/")
+        time.sleep(0.2)
+    assert b.log().count("warning") == 1
+    assert b.recipients() == ["ok@a.example"]
+
+
+def test_unreadable_list_is_tried_again(bench):
+    b = bench
+    strange = b.make_message("s@a.example",
+                             local=b"Tx@a.example\0Xwhat\0Ty@a.example\0")
+    torn = b.make_message("s@a.example", local=b"Tz@a.example\0Tnoend")
+    denied = b.make_message("s@a.example", local=b"Tw@a.example\0")
+    os.chmod(b.path("local", denied), 0o000)
+    for ident in (strange, torn, denied):
+        b.set_time("local", ident, 1000)
+    b.start()
+    b.wait("warning: unknown record type in local/")
+    b.wait("warning: trouble reading local/")
+    b.wait("warning: trouble opening local/")
+    b.wait("success", count=2)
+    assert sorted(b.recipients()) == ["x@a.example", "z@a.example"]
+    assert b.read("local", strange).startswith(b"Dx@a.example\0X")
+    assert b.read("local", torn).startswith(b"Dz@a.example\0T")
+    os.chmod(b.path("local", denied), 0o600)
+    b.signal(signal.SIGALRM)
+    b.wait(f"end msg {denied}")
+    assert b.ids() == sorted([strange, torn])
+
+
 def test_alarm_time_survives_term(bench):
     """What ALRM made due is due after a restart."""
     b = bench
