@@ -1,0 +1,452 @@
+/*
+ * One pass over an expression: what it may hold, its translation, and the
+ * strings that every match must contain (regex(7), pcre2pattern(3)).
+ */
+#include "base/ere.h"
+#include "base/error.h"
+
+#include <string.h>
+
+enum { ERE_PCRE_MAX = 8 * ERE_BYTES_MAX };
+
+struct parser {
+	struct strv rest;
+	struct ere *ere;
+	const char *why;
+	size_t depth;
+	bool can_repeat;   /* what stands before is an atom */
+	bool branch_empty; /* nothing since '(' or '|' */
+	bool after_bar;    /* the branch began with '|' */
+	bool alternatives; /* at the top: no string is sure */
+	/* The last atom is a literal byte at the end of ere->literals. */
+	bool literal_last;
+	uint64_t copies; /* of the whole, by its bounds; stops growing */
+};
+
+static int
+fail(struct parser *p, const char *why)
+{
+	p->why = why;
+	return QE_SYNTAX;
+}
+
+static char
+take(struct parser *p)
+{
+	char c = p->rest.ptr[0];
+
+	p->rest = strv_skip(p->rest, 1);
+	return c;
+}
+
+static bool
+next_is(const struct parser *p, char c)
+{
+	return p->rest.len > 0 && p->rest.ptr[0] == c;
+}
+
+/* Ends the string under way. */
+static void
+end_literal(struct parser *p)
+{
+	struct strv all = buf_view(&p->ere->literals);
+
+	if (all.len > 0 && all.ptr[all.len - 1] != '\0')
+		buf_add_char(&p->ere->literals, '\0');
+	p->literal_last = false;
+}
+
+/* Punctuation is escaped: it stands for itself in PCRE2, too. */
+static void
+emit_literal(struct parser *p, char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	if (u > 32 && u < 127 && !ascii_is_alpha(c) && !ascii_is_digit(c) &&
+	    c != '_')
+		buf_add_char(&p->ere->pcre, '\\');
+	buf_add_char(&p->ere->pcre, c);
+}
+
+static void
+atom(struct parser *p)
+{
+	p->can_repeat = true;
+	p->branch_empty = false;
+}
+
+static void
+literal(struct parser *p, char c)
+{
+	emit_literal(p, c);
+	if (p->depth == 0) {
+		buf_add_char(&p->ere->literals, ascii_lower(c));
+		p->literal_last = true;
+	}
+	atom(p);
+}
+
+/* Something that is no single byte, in PCRE2's words. */
+static void class(struct parser *p, const char *pcre)
+{
+	end_literal(p);
+	buf_add_str(&p->ere->pcre, pcre);
+	atom(p);
+}
+
+/* What has no width cannot be repeated. */
+static void
+anchor(struct parser *p, const char *pcre)
+{
+	buf_add_str(&p->ere->pcre, pcre);
+	p->branch_empty = p->can_repeat = p->literal_last = false;
+}
+
+static int
+escape(struct parser *p)
+{
+	char c;
+
+	if (p->rest.len == 0)
+		return fail(p, "backslash at the end");
+	c = take(p);
+	if (ascii_is_digit(c))
+		return fail(p, "back references are not supported");
+	if (strchr("dDsSwW", c) != NULL)
+		class(p, (const char[]){ '\\', c, '\0' });
+	else if (strchr("bB", c) != NULL)
+		anchor(p, (const char[]){ '\\', c, '\0' });
+	else
+		literal(p, c);
+	return 0;
+}
+
+/* "[:alpha:]" and the like, behind "[:"; the name must be one we know. */
+static int
+bracket_class(struct parser *p)
+{
+	static const char *const names[] = { "alnum", "alpha", "blank", "cntrl",
+		"digit", "graph", "lower", "print", "punct", "space", "upper",
+		"xdigit" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct strv name = strv_of(names[i]);
+		struct strv behind = strv_skip(p->rest, name.len);
+
+		if (!strv_starts(p->rest, name) ||
+		    !strv_starts(behind, STRV(":]")))
+			continue;
+		buf_addf(&p->ere->pcre, "[:%s:]", names[i]);
+		p->rest = strv_skip(behind, 2);
+		return 0;
+	}
+	return fail(p, "unknown character class");
+}
+
+/* One byte, or "[.x.]" or "[=x=]". */
+static int
+bracket_byte(struct parser *p, char *c)
+{
+	char mark;
+
+	if (p->rest.len == 0)
+		return fail(p, "unbalanced bracket");
+	*c = take(p);
+	if (*c != '[' || (!next_is(p, '.') && !next_is(p, '=')))
+		return 0;
+	mark = take(p);
+	if (p->rest.len < 3 || p->rest.ptr[1] != mark || p->rest.ptr[2] != ']')
+		return fail(p, "unknown collating element");
+	*c = take(p);
+	p->rest = strv_skip(p->rest, 2);
+	return 0;
+}
+
+/* A byte or a range of bytes; *single is the byte, or -1. */
+static int
+bracket_item(struct parser *p, int *single)
+{
+	char first, last;
+	int r;
+
+	*single = -1;
+	if (strv_starts(p->rest, STRV("[:"))) {
+		p->rest = strv_skip(p->rest, 2);
+		return bracket_class(p);
+	}
+	r = bracket_byte(p, &first);
+	if (r != 0)
+		return r;
+	emit_literal(p, first);
+	*single = (unsigned char)first;
+	if (p->rest.len < 2 || p->rest.ptr[0] != '-' || p->rest.ptr[1] == ']')
+		return 0;
+	take(p);
+	if (strv_starts(p->rest, STRV("[:")))
+		return fail(p, "a range ends with a class");
+	r = bracket_byte(p, &last);
+	if (r != 0)
+		return r;
+	if ((unsigned char)last < (unsigned char)first)
+		return fail(p, "a range is in the wrong order");
+	buf_add_char(&p->ere->pcre, '-');
+	emit_literal(p, last);
+	*single = -1;
+	return 0;
+}
+
+/* regex(7)'s word boundaries, which look like brackets. */
+static bool
+take_word_boundary(struct parser *p)
+{
+	static const char *const marks[] = { "[:<:]]", "[:>:]]" };
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!strv_starts(p->rest, strv_of(marks[i])))
+			continue;
+		p->rest = strv_skip(p->rest, strlen(marks[i]));
+		anchor(p, i == 0 ? "\\b(?=\\w)" : "\\b(?<=\\w)");
+		return true;
+	}
+	return false;
+}
+
+static int
+bracket(struct parser *p)
+{
+	size_t items = 0, start = p->ere->pcre.len;
+	bool inverted = false;
+	int single = -1;
+
+	if (take_word_boundary(p))
+		return 0;
+	buf_add_char(&p->ere->pcre, '[');
+	if (next_is(p, '^')) {
+		inverted = true;
+		buf_add_char(&p->ere->pcre, take(p));
+	}
+	/* A ']' that comes first stands for itself. */
+	for (; items == 0 || !next_is(p, ']'); items++) {
+		int r = bracket_item(p, &single);
+
+		if (r != 0)
+			return r;
+	}
+	take(p);
+	if (items == 1 && !inverted && single >= 0) {
+		buf_truncate(&p->ere->pcre, start);
+		literal(p, (char)single);
+		return 0;
+	}
+	class(p, "]");
+	return 0;
+}
+
+/* The last atom may occur any number of times, perhaps none. */
+static void
+repeated(struct parser *p, bool may_be_absent)
+{
+	struct buf *literals = &p->ere->literals;
+
+	if (p->literal_last && may_be_absent && literals->err == 0)
+		buf_truncate(literals, literals->len - 1);
+	end_literal(p);
+	p->can_repeat = false;
+}
+
+static int
+repeat(struct parser *p, char c)
+{
+	if (!p->can_repeat)
+		return fail(p, "nothing to repeat");
+	buf_add_char(&p->ere->pcre, c);
+	repeated(p, c != '+');
+	return 0;
+}
+
+/* A number of a bound, or false. */
+static bool
+take_number(struct parser *p, uint64_t *n)
+{
+	size_t digits = 0;
+	struct strv text;
+
+	while (digits < p->rest.len && ascii_is_digit(p->rest.ptr[digits]))
+		digits++;
+	text = strv_head(p->rest, digits);
+	p->rest = strv_skip(p->rest, digits);
+	return strv_to_u64(text, ERE_REPEAT_MAX, n) == 0;
+}
+
+/* "{n}", "{n,}" or "{n,m}", behind the brace. */
+static int
+bound(struct parser *p)
+{
+	struct strv begin = p->rest;
+	uint64_t least, most;
+
+	if (!p->can_repeat)
+		return fail(p, "nothing to repeat");
+	if (!take_number(p, &least))
+		return fail(p, "a bound is above 255");
+	most = least;
+	if (next_is(p, ',')) {
+		take(p);
+		if (!next_is(p, '}') && !take_number(p, &most))
+			return fail(p, "a bound is no number up to 255");
+	}
+	if (!next_is(p, '}'))
+		return fail(p, "unbalanced brace");
+	take(p);
+	if (most < least)
+		return fail(p, "a bound is in the wrong order");
+	buf_add_char(&p->ere->pcre, '{');
+	buf_add_view(&p->ere->pcre, strv_head(begin, begin.len - p->rest.len));
+	if (p->copies < ERE_LARGE && most > 1)
+		p->copies *= most;
+	repeated(p, least == 0);
+	return 0;
+}
+
+static int
+brace(struct parser *p)
+{
+	if (p->rest.len > 0 && ascii_is_digit(p->rest.ptr[0]))
+		return bound(p);
+	literal(p, '{');
+	return 0;
+}
+
+static int
+open_group(struct parser *p)
+{
+	if (++p->depth > ERE_DEPTH_MAX)
+		return fail(p, "parentheses nest too deep");
+	end_literal(p);
+	buf_add_str(&p->ere->pcre, "(?:");
+	p->can_repeat = p->after_bar = false;
+	p->branch_empty = true;
+	return 0;
+}
+
+static int
+close_group(struct parser *p)
+{
+	if (p->depth == 0)
+		return fail(p, "unbalanced parenthesis");
+	if (p->branch_empty && p->after_bar)
+		return fail(p, "empty alternative");
+	p->depth--;
+	buf_add_char(&p->ere->pcre, ')');
+	p->after_bar = false;
+	atom(p);
+	return 0;
+}
+
+static int
+bar(struct parser *p)
+{
+	if (p->branch_empty)
+		return fail(p, "empty alternative");
+	if (p->depth == 0)
+		p->alternatives = true;
+	end_literal(p);
+	buf_add_char(&p->ere->pcre, '|');
+	p->can_repeat = false;
+	p->branch_empty = p->after_bar = true;
+	return 0;
+}
+
+static int
+piece(struct parser *p)
+{
+	char c = take(p);
+
+	switch (c) {
+	case '\\':
+		return escape(p);
+	case '[':
+		return bracket(p);
+	case '(':
+		return open_group(p);
+	case ')':
+		return close_group(p);
+	case '|':
+		return bar(p);
+	case '{':
+		return brace(p);
+	case '*':
+	case '+':
+	case '?':
+		return repeat(p, c);
+	case '^':
+	case '$':
+		anchor(p, c == '^' ? "^" : "$");
+		return 0;
+	case '.':
+		class(p, ".");
+		return 0;
+	default:
+		literal(p, c);
+		return 0;
+	}
+}
+
+/* What is left open at the end. */
+static int
+finish(struct parser *p)
+{
+	if (p->depth > 0)
+		return fail(p, "unbalanced parenthesis");
+	if (p->branch_empty)
+		return fail(p, "empty alternative");
+	end_literal(p);
+	p->ere->may_be_large = p->copies * p->ere->pcre.len > ERE_LARGE;
+	if (p->alternatives)
+		buf_reset(&p->ere->literals);
+	if (p->ere->pcre.err == QE_LIMIT)
+		return fail(p, "too long");
+	return p->ere->pcre.err != 0 ? p->ere->pcre.err : p->ere->literals.err;
+}
+
+/* Bytes that no subject holds, or that end a line elsewhere. */
+static bool
+is_foreign(struct strv text)
+{
+	return strv_find(text, '\0') != STRV_NPOS ||
+	       strv_find(text, '\r') != STRV_NPOS ||
+	       strv_find(text, '\n') != STRV_NPOS;
+}
+
+int
+ere_translate(struct strv text, struct ere *ere, const char **why)
+{
+	struct parser p = {
+		.rest = text, .ere = ere, .branch_empty = true, .copies = 1
+	};
+	int r = 0;
+
+	ere->pcre.max = ERE_PCRE_MAX;
+	ere->literals.max = 2 * ERE_BYTES_MAX;
+	buf_reset(&ere->pcre);
+	buf_reset(&ere->literals);
+	ere->may_be_large = false;
+	if (text.len > ERE_BYTES_MAX)
+		r = fail(&p, "too long");
+	if (is_foreign(text))
+		r = fail(&p, "NUL or carriage return");
+	while (r == 0 && p.rest.len > 0)
+		r = piece(&p);
+	if (r == 0)
+		r = finish(&p);
+	if (r == QE_SYNTAX)
+		*why = p.why;
+	return r;
+}
+
+void
+ere_free(struct ere *ere)
+{
+	buf_free(&ere->pcre);
+	buf_free(&ere->literals);
+}

@@ -1,0 +1,369 @@
+/*
+ * Lists of expressions over PCRE2 (pcre2api(3)).
+ *
+ * What keeps long lists cheap: every expression carries the hashes of a few
+ * letter groups that whatever it matches must contain.  A subject's groups are
+ * put into one bit set; most expressions are ruled out by their first hash,
+ * and only those that are left are compiled and matched.
+ */
+#include "base/pattern.h"
+#include "base/clock.h"
+#include "base/ere.h"
+#include "base/error.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	GRAM_BITS = 13,            /* of a hash */
+	GRAM_SET = 1 << GRAM_BITS, /* bits of a subject's set */
+	GRAM_BYTES_MAX = 3,        /* letters of a group */
+	GRAMS_MAX = 12,            /* groups that an expression keeps */
+	GRAMS_FOUND_MAX = 2 * ERE_BYTES_MAX
+};
+
+struct pattern {
+	struct strv text; /* in the list's bytes */
+	unsigned line;
+	uint16_t grams[GRAMS_MAX];
+	unsigned char gram_count;
+	bool dead;     /* PCRE2 refused it */
+	unsigned uses; /* up to PATTERN_JIT_AFTER */
+	pcre2_code *code;
+};
+
+struct pattern_list {
+	struct buf bytes;
+	struct pattern *items;
+	size_t count, compiled;
+	size_t code_bytes;
+	struct ere scratch;
+	/* Made with the first expression that is compiled. */
+	pcre2_match_data *match;
+	pcre2_match_context *context;
+};
+
+struct gram_set {
+	uint64_t words[GRAM_SET / 64];
+};
+
+static unsigned
+gram_hash(uint32_t gram)
+{
+	return (unsigned)((gram * UINT32_C(2654435761)) >> (32 - GRAM_BITS));
+}
+
+/* The group of n letters that begins at p, shorter ones told apart. */
+static unsigned
+gram_at(const char *p, size_t n)
+{
+	uint32_t gram = (uint32_t)n;
+
+	for (size_t i = 0; i < n; i++)
+		gram = gram << 8 | (unsigned char)ascii_lower(p[i]);
+	return gram_hash(gram);
+}
+
+static void
+gram_set_fill(struct gram_set *set, struct strv subject)
+{
+	memset(set, 0, sizeof(*set));
+	for (size_t i = 0; i < subject.len; i++)
+		for (size_t n = 1; n <= GRAM_BYTES_MAX && i + n <= subject.len;
+		     n++) {
+			unsigned gram = gram_at(subject.ptr + i, n);
+
+			set->words[gram / 64] |= UINT64_C(1) << gram % 64;
+		}
+}
+
+static bool
+gram_set_has(const struct gram_set *set, const struct pattern *pattern)
+{
+	for (size_t i = 0; i < pattern->gram_count; i++) {
+		unsigned gram = pattern->grams[i];
+
+		if ((set->words[gram / 64] >> gram % 64 & 1) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Groups of all strings; the longest kind that each string has. */
+static size_t
+grams_find(struct strv literals, uint16_t found[GRAMS_FOUND_MAX])
+{
+	size_t count = 0;
+
+	while (literals.len > 0) {
+		struct strv run = strv_cut(&literals, '\0', NULL);
+		size_t n = run.len < GRAM_BYTES_MAX ? run.len : GRAM_BYTES_MAX;
+
+		for (size_t i = 0; n > 0 && i + n <= run.len; i++)
+			if (count < GRAMS_FOUND_MAX)
+				found[count++] =
+				    (uint16_t)gram_at(run.ptr + i, n);
+	}
+	return count;
+}
+
+/* Keeps some of them, evenly spread: neighbours tend to be alike. */
+static void
+grams_keep(struct pattern *pattern, struct strv literals)
+{
+	uint16_t found[GRAMS_FOUND_MAX];
+	size_t count = grams_find(literals, found);
+	size_t keep = count < GRAMS_MAX ? count : GRAMS_MAX;
+
+	for (size_t i = 0; i < keep; i++)
+		pattern->grams[i] = found[i * count / keep];
+	pattern->gram_count = (unsigned char)keep;
+}
+
+static int
+prepare_matching(struct pattern_list *list)
+{
+	if (list->match != NULL)
+		return 0;
+	if (list->context == NULL)
+		list->context = pcre2_match_context_create(NULL);
+	if (list->context == NULL)
+		return QE_NOMEM;
+	pcre2_set_depth_limit(list->context, PATTERN_DEPTH_MAX);
+	pcre2_set_heap_limit(list->context, PATTERN_HEAP_MAX);
+	list->match = pcre2_match_data_create(1, NULL);
+	return list->match == NULL ? QE_NOMEM : 0;
+}
+
+/* No code: reported, and never tried again. */
+static int
+refuse(struct pattern *pattern, const struct pattern_reporter *reporter,
+    const char *why)
+{
+	pattern->dead = true;
+	reporter->hear(reporter->arg, pattern->line, why);
+	return QE_SYNTAX;
+}
+
+/* The translation stands in scratch: 0, QE_SYNTAX after a report, QE_NOMEM. */
+static int
+compile_scratch(struct pattern_list *list, struct pattern *pattern,
+    const struct pattern_reporter *reporter)
+{
+	struct strv pcre = buf_view(&list->scratch.pcre);
+	size_t size = 0, where;
+	int code;
+
+	pattern->code = pcre2_compile((PCRE2_SPTR)pcre.ptr, pcre.len,
+	    PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+		PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_UTF,
+	    &code, &where, NULL);
+	if (pattern->code == NULL && code == PCRE2_ERROR_NOMEMORY)
+		return QE_NOMEM;
+	if (pattern->code == NULL)
+		return refuse(pattern, reporter, "too large");
+	pcre2_pattern_info(pattern->code, PCRE2_INFO_SIZE, &size);
+	if (list->code_bytes + size > PATTERN_CODE_MAX) {
+		pcre2_code_free(pattern->code);
+		pattern->code = NULL;
+		return refuse(pattern, reporter, "no room left for it");
+	}
+	list->code_bytes += size;
+	list->compiled++;
+	return 0;
+}
+
+static int
+compile(struct pattern_list *list, struct pattern *pattern,
+    const struct pattern_reporter *reporter)
+{
+	const char *why = "";
+	int r = prepare_matching(list);
+
+	if (r == 0)
+		r = ere_translate(pattern->text, &list->scratch, &why);
+	return r == 0 ? compile_scratch(list, pattern, reporter) : r;
+}
+
+/* One line: an expression, or nothing. */
+static int
+add_line(struct pattern_list *list, struct strv line, unsigned number,
+    const struct pattern_reporter *reporter)
+{
+	struct pattern *pattern = &list->items[list->count];
+	const char *why = "";
+	int r;
+
+	line = strv_trim_end(line);
+	if (line.len == 0 || line.ptr[0] == '#')
+		return 0;
+	if (list->count == PATTERN_COUNT_MAX)
+		return QE_LIMIT;
+	*pattern = (struct pattern){ .text = line, .line = number };
+	r = ere_translate(line, &list->scratch, &why);
+	if (r == QE_SYNTAX)
+		reporter->hear(reporter->arg, number, why);
+	if (r != 0)
+		return r == QE_SYNTAX ? 0 : r;
+	grams_keep(pattern, buf_view(&list->scratch.literals));
+	/* Only bounds can make a short line too large: better told now. */
+	if (list->scratch.may_be_large)
+		r = compile(list, pattern, reporter);
+	if (r == QE_NOMEM)
+		return r;
+	list->count += pattern->dead ? 0 : 1;
+	return 0;
+}
+
+static size_t
+count_lines(struct strv text)
+{
+	size_t lines = 1;
+
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.ptr[i] == '\n';
+	return lines < PATTERN_COUNT_MAX + 1 ? lines : PATTERN_COUNT_MAX + 1;
+}
+
+int
+pattern_list_parse(struct strv text, const struct pattern_reporter *reporter,
+    struct pattern_list **out)
+{
+	struct pattern_list *list = calloc(1, sizeof(*list));
+	unsigned number = 0;
+	struct strv rest;
+	int r;
+
+	if (list == NULL)
+		return QE_NOMEM;
+	list->bytes.max = text.len + 1;
+	buf_add_view(&list->bytes, text);
+	list->items = calloc(count_lines(text), sizeof(*list->items));
+	r = list->items == NULL ? QE_NOMEM : list->bytes.err;
+	rest = buf_view(&list->bytes);
+	while (r == 0 && rest.len > 0)
+		r = add_line(
+		    list, strv_cut(&rest, '\n', NULL), ++number, reporter);
+	if (r != 0)
+		pattern_list_free(&list);
+	else
+		*out = list;
+	return r;
+}
+
+/* Each of the subject's bytes may begin a match: they share the steps. */
+static void
+limit_steps(struct pattern_list *list, struct strv subject)
+{
+	size_t each = PATTERN_STEPS_MAX / (subject.len + 1);
+
+	pcre2_set_match_limit(list->context, (uint32_t)(each < 50 ? 50 : each));
+}
+
+/* An expression that is used often is worth machine code. */
+static void
+count_use(struct pattern *pattern)
+{
+	if (pattern->uses > PATTERN_JIT_AFTER)
+		return;
+	/* Where that is not to be had, all goes on as before. */
+	if (pattern->uses++ == PATTERN_JIT_AFTER)
+		(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+}
+
+/* 0, QE_ABSENT, QE_NOMEM; beyond a bound it is reported as no match. */
+static int
+match_one(struct pattern_list *list, struct pattern *pattern,
+    struct strv subject, const struct pattern_reporter *reporter)
+{
+	PCRE2_SPTR bytes = (PCRE2_SPTR)subject.ptr;
+	int r;
+
+	count_use(pattern);
+	limit_steps(list, subject);
+	r = pcre2_match(pattern->code, bytes, subject.len, 0, 0, list->match,
+	    list->context);
+	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
+		r = pcre2_match(pattern->code, bytes, subject.len, 0,
+		    PCRE2_NO_JIT, list->match, list->context);
+	if (r >= 0)
+		return 0;
+	if (r == PCRE2_ERROR_NOMATCH)
+		return QE_ABSENT;
+	if (r == PCRE2_ERROR_NOMEMORY)
+		return QE_NOMEM;
+	reporter->hear(reporter->arg, pattern->line,
+	    "too much work on this subject, taken for no match");
+	return QE_ABSENT;
+}
+
+static int
+try(struct pattern_list *list, struct pattern *pattern, struct strv subject,
+    const struct pattern_reporter *reporter)
+{
+	if (pattern->code == NULL) {
+		int r = compile(list, pattern, reporter);
+
+		if (r != 0)
+			return r == QE_SYNTAX ? QE_ABSENT : r;
+	}
+	return match_one(list, pattern, subject, reporter);
+}
+
+int
+pattern_list_match(struct pattern_list *list, struct strv subject,
+    const struct pattern_reporter *reporter, unsigned *line)
+{
+	struct gram_set set;
+	int64_t deadline = 0;
+
+	gram_set_fill(&set, subject);
+	for (size_t i = 0; i < list->count; i++) {
+		struct pattern *pattern = &list->items[i];
+		int r;
+
+		if (pattern->dead || !gram_set_has(&set, pattern))
+			continue;
+		if (deadline == 0)
+			deadline = clock_mono_ms() + PATTERN_CALL_MS;
+		r = try(list, pattern, subject, reporter);
+		if (r == 0)
+			*line = pattern->line;
+		if (r != QE_ABSENT)
+			return r;
+		if (clock_mono_ms() < deadline)
+			continue;
+		reporter->hear(reporter->arg, 0,
+		    "too much work on this subject, the rest is not asked");
+		break;
+	}
+	return QE_ABSENT;
+}
+
+size_t
+pattern_list_compiled(const struct pattern_list *list)
+{
+	return list->compiled;
+}
+
+void
+pattern_list_free(struct pattern_list **list)
+{
+	struct pattern_list *gone = *list;
+
+	*list = NULL;
+	if (gone == NULL)
+		return;
+	for (size_t i = 0; gone->items != NULL && i < gone->count; i++)
+		pcre2_code_free(gone->items[i].code);
+	free(gone->items);
+	if (gone->match != NULL)
+		pcre2_match_data_free(gone->match);
+	if (gone->context != NULL)
+		pcre2_match_context_free(gone->context);
+	ere_free(&gone->scratch);
+	buf_free(&gone->bytes);
+	free(gone);
+}
