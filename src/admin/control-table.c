@@ -26,6 +26,7 @@ static const struct {
 	{ P_QMQPC,  "qmail-qmqpc" },
 	{ P_POPUP,  "qmail-popup" },
 	{ P_QUEUE,  "qmail-queue" },
+	{ P_NEWVRT, "qmail-newvrt"},
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

@@ -1,16 +1,20 @@
 # Programs of this room: objects, external libraries, link and install mode.
 # control-table is a tool of the build and not installed.
-PROGRAMS += qmail-newu qmail-newmrh qmail-getpw qmail-pw2u qmail-qread \
-	qmail-qstat qmail-showctl qmail-tcpto qmail-tcpok splogger
+PROGRAMS += qmail-newu qmail-newmrh qmail-newvrt qmail-getpw qmail-pw2u \
+	qmail-qread qmail-qstat qmail-showctl qmail-tcpto qmail-tcpok splogger
 TESTABLE += admin/assign.o admin/logline.o
 
 obj.qmail-newu    := admin/qmail-newu.o admin/assign.o
 lib.qmail-newu    := -lcdb
 mode.qmail-newu   := 0700
 
-obj.qmail-newmrh  := admin/qmail-newmrh.o
+obj.qmail-newmrh  := admin/qmail-newmrh.o admin/listcdb.o
 lib.qmail-newmrh  := -lcdb
 mode.qmail-newmrh := 0700
+
+obj.qmail-newvrt  := admin/qmail-newvrt.o admin/listcdb.o
+lib.qmail-newvrt  := -lcdb
+mode.qmail-newvrt := 0700
 
 obj.qmail-getpw   := admin/qmail-getpw.o
 lib.qmail-getpw   := -lcdb

@@ -35,7 +35,8 @@ enum control_program {
 	P_POPUP = 128,
 	P_START = 256, /* read by run files, by no program */
 	P_ALL = 512,
-	P_QUEUE = 1024
+	P_QUEUE = 1024,
+	P_NEWVRT = 2048
 };
 
 enum ctl {

@@ -15,6 +15,7 @@
 
 struct rcptcheck;
 struct session;
+struct validrcptto;
 
 /*
  * In the order of a conversation.  RELAY decides who may send where, and is
@@ -65,7 +66,9 @@ enum { CHECKS_MAX = 32 };
 /* What checks leave for later ones and for themselves. */
 struct notes {
 	struct rcpthosts *rcpthosts; /* opened at the first recipient */
-	struct rcptcheck *rcptcheck; /* read at the first recipient */
+	/* The same, each by the check of its name. */
+	struct rcptcheck *rcptcheck;
+	struct validrcptto *validrcptto;
 	bool good_sender;            /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */
 	const struct check *held_by; /* NULL: none */

@@ -235,4 +235,5 @@ notes_free(struct notes *notes)
 {
 	rcpthosts_free(&notes->rcpthosts);
 	rcptcheck_free(&notes->rcptcheck);
+	validrcptto_free(&notes->validrcptto);
 }

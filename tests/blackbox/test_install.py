@@ -171,6 +171,7 @@ bin/qmail-start root:qmail 700
 bin/qmail-lspawn root:qmail 700
 bin/qmail-newu root:qmail 700
 bin/qmail-newmrh root:qmail 700
+bin/qmail-newvrt root:qmail 700
 bin/qmail-getpw root:qmail 711
 bin/qmail-local root:qmail 711
 bin/qmail-remote root:qmail 711

@@ -9,7 +9,8 @@ const struct check *const checks_list[] = {
 	&check_bare_recipient,
 	&check_rcpthosts,
 	&check_maxrcpt,
-	&check_rcptcheck, /* last: it runs a program */
+	&check_validrcptto,
+	&check_rcptcheck,
 };
 
 const size_t checks_count = sizeof(checks_list) / sizeof(*checks_list);

@@ -9,8 +9,10 @@ extern const struct check check_maxrcpt;
 extern const struct check check_rcptcheck;
 extern const struct check check_rcpthosts;
 extern const struct check check_relayclient;
+extern const struct check check_validrcptto;
 
 /* What checks keep in the notes is theirs to free. */
 void rcptcheck_free(struct rcptcheck **kept);
+void validrcptto_free(struct validrcptto **kept);
 
 #endif

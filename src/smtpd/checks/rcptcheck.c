@@ -30,26 +30,26 @@ struct rcptcheck {
 	int64_t seconds;
 };
 
+#define UNVERIFIED "unable to verify recipient/sender "
+
 static const struct {
 	int exit_code, code;
 	const char *enhanced, *text;
 } answers[] = {
-	{1,		 553, "5.1.1", "sorry, no mailbox here by that name."         },
-	{ 2,		421, "4.3.0", "unable to verify recipient/sender (misuse)"   },
-	{ EXIT_INTERNAL,    421, "4.3.0",
-         "unable to verify recipient/sender (internal)"                                  },
-	{ 11,	       451, "4.1.1", "bad destination mailbox address"              },
-	{ 12,	       451, "4.1.2", "bad destination system address"               },
-	{ 13,	       451, "4.1.3", "bad destination mailbox address syntax"       },
-	{ 14,	       451, "4.1.4", "destination mailbox address ambiguous"        },
-	{ 16,	       451, "4.1.6", "mailbox has moved"                            },
-	{ 17,	       451, "4.1.7", "bad sender's mailbox address syntax"          },
-	{ 18,	       451, "4.1.8", "bad sender's system address"                  },
-	{ 21,	       452, "4.2.1", "mailbox disabled, not accepting messages"     },
-	{ 22,	       452, "4.2.2", "mailbox full"                                 },
-	{ 111,              421, "4.3.0", "unable to verify recipient/sender (temporary)"},
-	{ EXIT_GREYLISTING, 421, "4.3.0",
-         "unable to verify recipient/sender (greylisting)"                               },
+	{1,    553, "5.1.1", "sorry, no mailbox here by that name."    },
+	{ 2,   421, "4.3.0", UNVERIFIED "(misuse)"                     },
+	{ 3,   421, "4.3.0", UNVERIFIED "(internal)"                   },
+	{ 11,  451, "4.1.1", "bad destination mailbox address"         },
+	{ 12,  451, "4.1.2", "bad destination system address"          },
+	{ 13,  451, "4.1.3", "bad destination mailbox address syntax"  },
+	{ 14,  451, "4.1.4", "destination mailbox address ambiguous"   },
+	{ 16,  451, "4.1.6", "mailbox has moved"                       },
+	{ 17,  451, "4.1.7", "bad sender's mailbox address syntax"     },
+	{ 18,  451, "4.1.8", "bad sender's system address"             },
+	{ 21,  452, "4.2.1", "mailbox disabled, not accepting messages"},
+	{ 22,  452, "4.2.2", "mailbox full"                            },
+	{ 111, 421, "4.3.0", UNVERIFIED "(temporary)"                  },
+	{ 112, 421, "4.3.0", UNVERIFIED "(greylisting)"                },
 };
 
 /* Splits the line, which must be a C string, into words. */
