@@ -31,6 +31,20 @@ address_is_poisoned(struct strv address)
 	       strv_find(address, '\n') != STRV_NPOS;
 }
 
+bool
+address_breaks_path(struct strv address)
+{
+	struct strv domain = address_domain(address);
+
+	for (size_t i = 0; i < domain.len; i++) {
+		unsigned char c = (unsigned char)domain.ptr[i];
+
+		if (c <= ' ' || c == 127 || strchr("<>\"\\", c) != NULL)
+			return true;
+	}
+	return address_is_poisoned(address);
+}
+
 /*
  * Drops "@a,@b:" from the front of a path.  Colons inside [] belong to an
  * address literal; a route that does not end before the path does is none.

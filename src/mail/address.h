@@ -32,4 +32,11 @@ void address_add_quoted(struct buf *out, struct strv address);
 /* True if it holds NUL, CR or LF: such an address is never accepted. */
 bool address_is_poisoned(struct strv address);
 
+/*
+ * True if the address could not be told from what follows it in SMTP: it is
+ * poisoned, or its domain, which no quotes can hold, has a blank, a control
+ * or one of < > " \ in it.
+ */
+bool address_breaks_path(struct strv address);
+
 #endif

@@ -191,26 +191,29 @@ try_targets(struct dispatch *d, struct route *route)
 }
 
 /*
- * A CR or LF in an address would be a command of its own.  qmail-queue lets
- * none in; this is the last door.  True if somebody is left to be asked for.
+ * A CR or LF in an address would be a command of its own, and "> X" at its
+ * end a parameter.  This is the last door before the wire.  True if somebody
+ * is left to be asked for.
  */
 static bool
-refuse_poisoned(struct dispatch *d)
+refuse_breakers(struct dispatch *d)
 {
 	size_t left = 0;
 
 	for (size_t i = 0; i < d->report->count; i++) {
 		struct recipient *r = &d->report->recipients[i];
 
-		if (address_is_poisoned(r->address))
+		if (address_breaks_path(r->address))
 			report_set_recipient(r, RECIPIENT_REJECTED,
-			    "Sorry, this address holds a line end. (#5.1.3)");
+			    "Sorry, this address does not fit into SMTP. "
+			    "(#5.1.3)");
 		else
 			left++;
 	}
-	if (address_is_poisoned(d->sender))
+	if (address_breaks_path(d->sender))
 		report_set(d->report, 'D',
-		    "Sorry, the sender's address holds a line end. (#5.1.7)");
+		    "Sorry, the sender's address does not fit into SMTP. "
+		    "(#5.1.7)");
 	else if (left == 0)
 		report_set(d->report, 'D', "Giving up.");
 	return d->report->letter == 0;
@@ -221,7 +224,7 @@ dispatch_run(struct dispatch *d)
 {
 	struct route *route;
 
-	if (!refuse_poisoned(d))
+	if (!refuse_breakers(d))
 		return;
 	if (route_open(d->smtproutes, d->names, d->host, &route) < 0) {
 		report_set(d->report, 'Z', "Out of memory. (#4.3.0)");

@@ -501,3 +501,19 @@ def test_line_ends_in_addresses_never_reach_the_wire(remote):
     assert record.startswith(b"D") and b"5.1.7" in record
     assert not any(b"RSET" in c for c in peer.commands)
     assert peer.sessions == 1
+
+
+@pytest.mark.parametrize("domain", [
+    "b> SIZE=1", "b c", "b\tc", "b<c", 'b"c', "b\\", "b\x7f", "b\x01",
+])
+def test_domains_never_end_their_path(remote, domain):
+    """"a@b> NOTIFY=NEVER" is an address and a parameter to the peer."""
+    peer = remote.routed_peer()
+    records = remote.run("a@" + domain, "b@x")
+    assert records[0].startswith(b"h") and b"5.1.3" in records[0]
+    assert records[1:] == [b"r", KEPT]
+    [record] = remote.run(sender="a@" + domain)
+    assert record.startswith(b"D") and b"5.1.7" in record
+    assert peer.sessions == 1
+    assert [c for c in peer.commands if c.startswith(b"RCPT")] == [
+        b"RCPT TO:<b@x>"]

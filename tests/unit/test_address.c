@@ -199,6 +199,21 @@ test_address_is_poisoned(void **state)
 	assert_false(address_is_poisoned(STRV_EMPTY));
 }
 
+static void
+test_address_breaks_its_path(void **state)
+{
+	static const char *const bad[] = { "a@b> SIZE=1", "a@b c", "a@\t",
+		"a@<b", "a@b\"", "a@b\\", "a@b\x7f", "a@b\r", "a\r@b", "\n" };
+	static const char *const good[] = { "", "#@[]", "a b>\t\"@c", "joe> X",
+		"@x", "a@[IPv6:::1]", "a@b-@[]", "a@\xc3\xa4.example" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_true(address_breaks_path(strv_of(bad[i])));
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_false(address_breaks_path(strv_of(good[i])));
+}
+
 int
 main(void)
 {
@@ -211,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_address_quotes_only_where_needed),
 		cmocka_unit_test(test_address_round_trip),
 		cmocka_unit_test(test_address_is_poisoned),
+		cmocka_unit_test(test_address_breaks_its_path),
 	};
 
 	return RUN_TESTS(tests);
