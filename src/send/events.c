@@ -10,7 +10,7 @@
 #include <signal.h>
 
 enum {
-	WAIT_MAX = 600, /* seconds; the wall clock may be set meanwhile */
+	WAIT_MAX = 600,  /* seconds; the wall clock may be set meanwhile */
 	WAIT_FRESH = 10, /* ... while fresh messages grow old */
 	POLL_SLEEP_MS = 1000
 };

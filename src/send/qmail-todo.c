@@ -32,6 +32,8 @@ enum {
 	WAIT_MAX = 600 /* seconds */
 };
 
+enum { POLL_COMMANDS, POLL_REPORTS, POLL_TRIGGER, POLL_COUNT };
+
 bool
 intake_tell(struct intake *t, const struct link_message *message)
 {
@@ -168,23 +170,24 @@ read_commands(struct intake *t)
 static bool
 wait_for_work(struct intake *t, bool busy)
 {
-	int64_t next = search_next(t);
-	struct pollfd p[] = {
-		{.fd = FD_COMMANDS,                                  .events = POLLIN},
-		{ .fd = outpipe_load(&t->out) > 0 ? FD_REPORTS : -1,
-                 .events = POLLOUT						   },
-		{ .fd = t->stopped ? -1 : t->trigger.fd,             .events = POLLIN},
-	};
-	int64_t wait = next - t->now;
+	struct pollfd p[POLL_COUNT] = { 0 };
+	int64_t wait = search_next(t) - t->now;
 
+	p[POLL_COMMANDS].fd = FD_COMMANDS;
+	p[POLL_COMMANDS].events = POLLIN;
+	p[POLL_REPORTS].fd = outpipe_load(&t->out) > 0 ? FD_REPORTS : -1;
+	p[POLL_REPORTS].events = POLLOUT;
+	p[POLL_TRIGGER].fd = t->stopped ? -1 : t->trigger.fd;
+	p[POLL_TRIGGER].events = POLLIN;
 	if (busy || wait < 0)
 		wait = 0;
 	if (wait > WAIT_MAX)
 		wait = WAIT_MAX;
-	poll(p, sizeof(p) / sizeof(*p), (int)(wait * 1000));
-	if (p[2].revents != 0)
+	if (poll(p, POLL_COUNT, (int)(wait * 1000)) < 0)
+		return true; /* nothing is known: look at everything */
+	if (p[POLL_TRIGGER].revents != 0)
 		search_listen(t);
-	return p[0].revents != 0;
+	return p[POLL_COMMANDS].revents != 0;
 }
 
 static void

@@ -134,8 +134,7 @@ record_hurry(const struct record *r)
 {
 	for (int i = 0; i < RECORD_FILES; i++)
 		if (r->fds[i] >= 0 &&
-		    sync_file_range(
-			r->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE) < 0)
+		    sync_file_range(r->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE) < 0)
 			return; /* then it begins when it is waited for */
 }
 

@@ -21,9 +21,10 @@ mode.qmail-start    := 0700
 send.shared := send/schedule.o send/idset.o send/outpipe.o send/dirwalk.o \
 	send/todo_link.o
 obj.qmail-send      := send/qmail-send.o send/events.o send/config.o \
-	send/todo_client.o send/message.o send/settle.o send/pass.o \
-	send/delivery.o send/spawn_link.o send/bounce.o send/inject.o \
-	send/cleaner.o send/loader.o send/slog.o $(send.shared)
+	send/todo_client.o send/message.o send/settle.o send/finish.o \
+	send/pass.o send/delivery.o send/report.o send/spawn_link.o \
+	send/bounce.o send/inject.o send/cleaner.o send/loader.o send/slog.o \
+	$(send.shared)
 lib.qmail-send      := -lcdb
 mode.qmail-send     := 0711
 

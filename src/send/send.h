@@ -6,9 +6,11 @@
  *   events.c      poll(2) and who is called
  *   todo_client.c the preprocessor's pipes: new messages, records
  *   message.c     messages in memory, by id
- *   settle.c      what is next for a message: the states S4, S5, S2
+ *   settle.c      what is next for a message: the states S4 and S5
+ *   finish.c      its end: bounce, info, mess
  *   pass.c        one pass over a recipient list
- *   delivery.c    delivery slots, spawners, results
+ *   delivery.c    delivery slots, starting deliveries
+ *   report.c      their results
  *   bounce.c      failure paragraphs and bounce messages
  *   inject.c      bounces on their way into the queue
  *   cleaner.c     qmail-clean's pipes
@@ -268,16 +270,31 @@ void message_path(const struct send *s, const struct message *m,
 
 /* settle.c */
 void message_settle(struct send *s, struct message *m);
+/* The message is settled again then, whatever becomes of it. */
+void settle_later(struct send *s, int64_t when, uint64_t id);
 /* Those that wait for another try. */
 void settle_due(struct send *s);
 /* todo/ is gone, or is not. */
 void message_todo_cleaned(struct send *s, uint64_t id, bool done);
 /* LINK_WRITTEN */
 void message_written(struct send *s, uint64_t id, bool done);
-/* The bounce is in the queue, or is not. */
-void message_bounced(struct send *s, uint64_t id, bool done, uint64_t qp);
 void schedule_first(struct send *s, enum channel c, uint64_t id);
 void schedule_retry(struct send *s, enum channel c, int64_t when, uint64_t id);
+
+/* finish.c */
+/* No recipients are left: the message is on its way out. */
+void message_finish(struct send *s, struct message *m);
+/* The last step.  The message is dropped. */
+void message_end(struct send *s, struct message *m);
+/* At rest again; what went wrong is tried once more later. */
+void message_give_up(struct send *s, struct message *m);
+/* The bounce is in the queue, or is not. */
+void message_bounced(struct send *s, uint64_t id, bool done, uint64_t qp);
+/* 0 or QE_SYS, which has been said. */
+int message_remove_file(
+    struct send *s, struct message *m, enum queue_area area);
+/* 1 it exists, 0 it does not, QE_SYS, which has been said. */
+int message_has_file(struct send *s, struct message *m, enum queue_area area);
 
 /* pass.c */
 /* Begins a pass: 0; QE_ABSENT (no list: nothing is left to do); QE_TEMP. */
@@ -293,10 +310,12 @@ void pass_mark(
 /* delivery.c */
 int lane_open(struct send *s, enum channel c, int requests_fd, int reports_fd);
 void lane_fill(struct send *s, enum channel c);
-void lane_read(struct send *s, enum channel c);
 /* No more recipients of open passes are started. */
 void lane_cut(struct send *s, enum channel c);
 bool lane_has_room(const struct send *s, enum channel c);
+
+/* report.c */
+void lane_read(struct send *s, enum channel c);
 
 /* bounce.c */
 void bounce_add_paragraph(

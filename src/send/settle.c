@@ -30,8 +30,8 @@ schedule_retry(struct send *s, enum channel c, int64_t when, uint64_t id)
 		send_sleep_nomem(s);
 }
 
-static void
-add_later(struct send *s, int64_t when, uint64_t id)
+void
+settle_later(struct send *s, int64_t when, uint64_t id)
 {
 	while (entry_heap_add(&s->later, when, id) != 0)
 		send_sleep_nomem(s);
@@ -39,49 +39,10 @@ add_later(struct send *s, int64_t when, uint64_t id)
 
 /* This step is not repeated before; then the message is settled again. */
 static void
-settle_later(struct send *s, struct message *m, int64_t *not_before, int wait)
+step_later(struct send *s, struct message *m, int64_t *not_before, int wait)
 {
 	*not_before = s->now + wait;
-	add_later(s, *not_before, m->id);
-}
-
-/* At rest again; what went wrong is tried once more later. */
-static void
-give_up_for_now(struct send *s, struct message *m)
-{
-	settle_later(s, m, &m->not_before, RETRY_OWN_FAILURE);
-	message_drop(s, m);
-}
-
-/* 0 or QE_SYS, which has been said. */
-static int
-remove_file(struct send *s, struct message *m, enum queue_area area)
-{
-	char path[QUEUE_PATH_MAX];
-
-	message_path(s, m, area, path);
-	if (unlink(path) == 0 || errno == ENOENT)
-		return 0;
-	slog_warn_file(
-	    &s->log, "unable to unlink", path, "; will try again later");
-	return QE_SYS;
-}
-
-/* 1 it exists, 0 it does not, QE_SYS. */
-static int
-file_exists(struct send *s, struct message *m, enum queue_area area)
-{
-	char path[QUEUE_PATH_MAX];
-	struct stat st;
-
-	message_path(s, m, area, path);
-	if (lstat(path, &st) == 0)
-		return 1;
-	if (errno == ENOENT)
-		return 0;
-	slog_warn_file(
-	    &s->log, "unable to stat", path, "; will try again later");
-	return QE_SYS;
+	settle_later(s, *not_before, m->id);
 }
 
 /* The next attempt, where a restart will find it. */
@@ -105,7 +66,7 @@ list_done(struct send *s, struct message *m, enum channel c)
 
 	t->state = TRACK_NONE;
 	if (m->fresh || !t->has_file ||
-	    remove_file(s, m, s->lanes[c].area) == 0)
+	    message_remove_file(s, m, s->lanes[c].area) == 0)
 		return;
 	t->state = TRACK_WAITING;
 	schedule_retry(s, c, s->now + RETRY_OWN_FAILURE, m->id);
@@ -175,7 +136,7 @@ flush_notes(struct send *s, struct message *m)
 	if (bounce_append(path, buf_view(&m->notes)) != 0) {
 		slog_line(&s->log, "alert: unable to append to bounce "
 				   "message; HELP! sleeping...");
-		settle_later(s, m, &m->not_before, RETRY_BOUNCE_APPEND);
+		step_later(s, m, &m->not_before, RETRY_BOUNCE_APPEND);
 		return;
 	}
 	buf_reset(&m->notes);
@@ -209,47 +170,6 @@ settle_s4(struct send *s, struct message *m)
 	}
 }
 
-static void
-end_message(struct send *s, struct message *m)
-{
-	slog_line(&s->log, "end msg %ju", (uintmax_t)m->id);
-	if (m->has_records && remove_file(s, m, QUEUE_INFO) != 0) {
-		give_up_for_now(s, m);
-		return;
-	}
-	cleaner_ask(s, CLEAN_MESSAGE, m->id);
-	message_drop(s, m);
-}
-
-static void
-end_bounce(struct send *s, struct message *m)
-{
-	if (remove_file(s, m, QUEUE_BOUNCE) != 0)
-		give_up_for_now(s, m);
-	else
-		end_message(s, m);
-}
-
-/* No recipients are left. */
-static void
-finish(struct send *s, struct message *m)
-{
-	int has_bounce = file_exists(s, m, QUEUE_BOUNCE);
-
-	if (has_bounce < 0) {
-		give_up_for_now(s, m);
-	} else if (has_bounce == 0) {
-		end_message(s, m);
-	} else if (strv_eq(message_sender(m), STRV("#@[]"))) {
-		slog_line(&s->log, "triple bounce: discarding bounce/%ju",
-		    (uintmax_t)m->id);
-		end_bounce(s, m);
-	} else {
-		m->step = STEP_INJECTING;
-		inject_begin(s, m);
-	}
-}
-
 /* What memory does not know about a list, the disk does. */
 static int
 track_look(struct send *s, struct message *m, enum channel c)
@@ -259,7 +179,7 @@ track_look(struct send *s, struct message *m, enum channel c)
 
 	if (t->state != TRACK_UNKNOWN)
 		return 0;
-	r = t->has_file ? file_exists(s, m, s->lanes[c].area) : 0;
+	r = t->has_file ? message_has_file(s, m, s->lanes[c].area) : 0;
 	if (r >= 0)
 		t->state = r == 1 ? TRACK_WAITING : TRACK_NONE;
 	return r < 0 ? r : 0;
@@ -282,7 +202,7 @@ settle_s5(struct send *s, struct message *m)
 			continue;
 		}
 		if (track_look(s, m, (enum channel)c) != 0) {
-			give_up_for_now(s, m);
+			message_give_up(s, m);
 			return;
 		}
 		waiting = m->tracks[c].state == TRACK_WAITING;
@@ -290,7 +210,7 @@ settle_s5(struct send *s, struct message *m)
 	if (waiting)
 		message_drop(s, m);
 	else
-		finish(s, m);
+		message_finish(s, m);
 }
 
 void
@@ -320,7 +240,7 @@ settle_due(struct send *s)
 			m->not_before = m->clean_not_before = 0;
 			message_settle(s, m);
 		} else if (wait > 0) {
-			add_later(s, s->now + wait, id);
+			settle_later(s, s->now + wait, id);
 		}
 	}
 }
@@ -363,13 +283,13 @@ message_todo_cleaned(struct send *s, uint64_t id, bool done)
 		return;
 	m->step = STEP_REST;
 	if (!done) {
-		settle_later(s, m, &m->clean_not_before, RETRY_OWN_FAILURE);
+		step_later(s, m, &m->clean_not_before, RETRY_OWN_FAILURE);
 		return;
 	}
 	todo_client_tell(s, LINK_RELEASE, id);
 	message_leave_s4(s, m);
 	if (!m->has_records) {
-		end_message(s, m);
+		message_end(s, m);
 		return;
 	}
 	m->not_before = 0;
@@ -395,23 +315,6 @@ message_written(struct send *s, uint64_t id, bool done)
 		m->recipients[i].marked = false;
 	for (int c = 0; c < CHANNEL_COUNT; c++)
 		m->tracks[c].has_file = false;
-	settle_later(s, m, &m->not_before, RETRY_OWN_FAILURE);
+	step_later(s, m, &m->not_before, RETRY_OWN_FAILURE);
 	message_settle(s, m);
-}
-
-void
-message_bounced(struct send *s, uint64_t id, bool done, uint64_t qp)
-{
-	struct message *m = message_find(s, id);
-
-	if (m == NULL || m->step != STEP_INJECTING)
-		return;
-	m->step = STEP_REST;
-	if (!done) {
-		give_up_for_now(s, m);
-		return;
-	}
-	slog_line(
-	    &s->log, "bounce msg %ju qp %ju", (uintmax_t)id, (uintmax_t)qp);
-	end_bounce(s, m);
 }
