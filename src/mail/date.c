@@ -4,6 +4,7 @@
  * programs that run once per message.
  */
 #include "mail/date.h"
+#include "base/error.h"
 
 #include <inttypes.h>
 
@@ -92,4 +93,31 @@ date_add_compact(struct buf *out, int64_t unix_time)
 
 	buf_addf(out, "%04" PRId64 "%02u%02u%02u%02u%02u", m.year, m.month + 1,
 	    m.day, m.hour, m.minute, m.second);
+}
+
+static bool
+is_leap(int64_t year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+int
+date_to_day(int64_t year, unsigned month, unsigned day, int64_t *out)
+{
+	static const unsigned char lengths[12] = { 31, 28, 31, 30, 31, 30, 31,
+		31, 30, 31, 30, 31 };
+	int64_t march_year, era, in_era;
+	unsigned length;
+
+	if (year < 0 || year > 9999 || month < 1 || month > 12)
+		return QE_SYNTAX;
+	length = lengths[month - 1] + (month == 2 && is_leap(year) ? 1U : 0U);
+	if (day < 1 || day > length)
+		return QE_SYNTAX;
+	march_year = month > 2 ? year : year - 1;
+	era = floor_divide(march_year, 400);
+	in_era = march_year - era * 400;
+	*out = era * ERA_DAYS + 365 * in_era + in_era / 4 - in_era / 100 +
+	       (153 * ((month + 9) % 12) + 2) / 5 + day - 1 - EPOCH_SHIFT;
+	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct bmcheck;
 struct rcptcheck;
 struct session;
 struct validrcptto;
@@ -63,17 +64,29 @@ enum check_skip {
 
 enum { CHECKS_MAX = 32 };
 
+/* Lists of expressions that checks read when they first need them. */
+enum bmcheck_list {
+	BMCHECK_HELO,
+	BMCHECK_FROM,
+	BMCHECK_TO,
+	BMCHECK_GOOD,
+	BMCHECK_COUNT
+};
+
 /* What checks leave for later ones and for themselves. */
 struct notes {
 	struct rcpthosts *rcpthosts; /* opened at the first recipient */
 	/* The same, each by the check of its name. */
 	struct rcptcheck *rcptcheck;
 	struct validrcptto *validrcptto;
-	bool good_sender;            /* of this transaction: VERDICT_GOOD */
+	bool good_sender; /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */
 	const struct check *held_by; /* NULL: none */
 	enum stage held_until;
 	struct verdict held_verdict;
+	struct bmcheck *bmchecks[BMCHECK_COUNT];
+	struct control_set date_rules;     /* control/datechecks */
+	bool has_date_rules;               /* it was read */
 	enum check_mode modes[CHECKS_MAX]; /* by place in the list */
 };
 
@@ -94,5 +107,6 @@ int notes_load_modes(struct notes *notes, struct control_error *err);
 /* Forgets what belongs to a transaction. */
 void notes_reset(struct notes *notes);
 void notes_free(struct notes *notes);
+void bmchecks_free(struct notes *notes);
 
 #endif

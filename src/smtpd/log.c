@@ -49,6 +49,12 @@ log_server(const struct session *s, struct strv text)
 void
 log_envelope(const struct session *s, const char *tag)
 {
+	log_envelope_about(s, tag, NULL);
+}
+
+void
+log_envelope_about(const struct session *s, const char *tag, const char *about)
+{
 	struct buf line = BUF_INIT;
 	const struct transaction *t = &s->tx;
 
@@ -60,6 +66,8 @@ log_envelope(const struct session *s, const char *tag)
 		buf_addf(&line, " to <" STRV_FMT ">",
 		    STRV_ARG(buf_view(&t->candidate)));
 	buf_addf(&line, " | helo(" STRV_FMT ")", STRV_ARG(buf_view(&s->helo)));
+	if (about != NULL)
+		buf_addf(&line, " | %s", about);
 	if (line.err == 0)
 		log_text(s->settings.log.fd, "", buf_view(&line));
 	buf_free(&line);

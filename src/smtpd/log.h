@@ -10,6 +10,9 @@ void log_client(const struct session *s, struct strv line);
 void log_server(const struct session *s, struct strv text);
 /* "<tag>: <sender> to <recipient> | helo(x)" */
 void log_envelope(const struct session *s, const char *tag);
+/* The same and " | <about>". */
+void log_envelope_about(
+    const struct session *s, const char *tag, const char *about);
 /* A line of the session's log, whatever else is logged. */
 void log_event(const struct session *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

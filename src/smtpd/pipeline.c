@@ -234,6 +234,10 @@ void
 notes_free(struct notes *notes)
 {
 	rcpthosts_free(&notes->rcpthosts);
+	bmchecks_free(notes);
+	if (notes->has_date_rules)
+		control_set_free(&notes->date_rules);
+	notes->has_date_rules = false;
 	rcptcheck_free(&notes->rcptcheck);
 	validrcptto_free(&notes->validrcptto);
 }

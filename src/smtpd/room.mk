@@ -7,8 +7,12 @@ smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
 	checks/rcptcheck.o checks/validrcptto.o)
 TESTABLE += $(smtpd.objects)
+# Checks on names and addresses by lists of expressions, and on dates.
+smtpd.objects += $(addprefix smtpd/,bmcheck.o checks/badhelo.o \
+	checks/goodmailfrom.o checks/badmailfrom.o checks/badmailto.o \
+	checks/datechecks.o)
 
 obj.qmail-smtpd    := smtpd/qmail-smtpd.o $(smtpd.objects)
-lib.qmail-smtpd    := -lcdb
+lib.qmail-smtpd    := -lcdb -lpcre2-8
 static.qmail-smtpd := 1
 mode.qmail-smtpd   := 0755

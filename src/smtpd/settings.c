@@ -14,9 +14,10 @@ static int
 load_log(struct log_settings *log, struct control_error *err)
 {
 	static const enum ctl switches[] = { CTL_LOG_SMTP_IN, CTL_LOG_SMTP_OUT,
-		CTL_LOG_ORCHECKS, CTL_LOG_TARPITTING };
+		CTL_LOG_ORCHECKS, CTL_LOG_TARPITTING, CTL_LOG_BMCHECKS,
+		CTL_LOG_DATECHECKS };
 	bool *const values[] = { &log->in, &log->out, &log->orchecks,
-		&log->tarpitting };
+		&log->tarpitting, &log->bmchecks, &log->datechecks };
 	int64_t n;
 	int r;
 

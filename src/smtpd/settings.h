@@ -15,7 +15,7 @@ enum {
 
 struct log_settings {
 	int fd; /* 0: off */
-	bool in, out, orchecks, tarpitting;
+	bool in, out, orchecks, tarpitting, bmchecks, datechecks;
 };
 
 struct tarpit_settings {

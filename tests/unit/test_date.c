@@ -88,6 +88,62 @@ test_date_survives_extremes(void **state)
 	buf_free(&b);
 }
 
+static void
+test_date_to_day_counts_every_day(void **state)
+{
+	struct buf b = BUF_INIT;
+	int64_t day;
+
+	(void)state;
+	/* From the year 1600 to 2500, as the other direction counts them. */
+	for (int64_t n = -135140; n < 193900; n++) {
+		uint64_t number;
+
+		buf_reset(&b);
+		date_add_compact(&b, n * 86400);
+		assert_int_equal(strv_to_u64(strv_head(buf_view(&b), 8),
+				     UINT64_MAX, &number),
+		    0);
+		assert_int_equal(date_to_day((int64_t)(number / 10000),
+				     (unsigned)(number / 100 % 100),
+				     (unsigned)(number % 100), &day),
+		    0);
+		assert_int_equal(day, n);
+	}
+	buf_free(&b);
+}
+
+static void
+test_date_to_day_knows_the_calendar(void **state)
+{
+	static const unsigned short wrong[][3] = {
+		{2026,   0,  1 },
+                { 2026,  13, 1 },
+                { 2026,  1,  0 },
+		{ 2026,  1,  32},
+                { 2026,  2,  29},
+                { 2024,  2,  30},
+		{ 2100,  2,  29},
+                { 2026,  4,  31},
+                { 2026,  99, 99},
+                { 0,     0,  0 },
+		{ 10000, 1,  1 }
+	};
+	int64_t day = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_int_equal(
+		    date_to_day(wrong[i][0], wrong[i][1], wrong[i][2], &day),
+		    QE_SYNTAX);
+	assert_int_equal(day, 7);
+	assert_int_equal(date_to_day(2000, 2, 29, &day), 0);
+	assert_int_equal(day, 11016);
+	assert_int_equal(date_to_day(0, 1, 1, &day), 0);
+	assert_int_equal(date_to_day(9999, 12, 31, &day), 0);
+	assert_int_equal(date_to_day(-1, 12, 31, &day), QE_SYNTAX);
+}
+
 int
 main(void)
 {
@@ -97,6 +153,8 @@ main(void)
 		cmocka_unit_test(test_date_agrees_with_the_library),
 		cmocka_unit_test(test_date_leap_days),
 		cmocka_unit_test(test_date_survives_extremes),
+		cmocka_unit_test(test_date_to_day_counts_every_day),
+		cmocka_unit_test(test_date_to_day_knows_the_calendar),
 	};
 
 	return RUN_TESTS(tests);

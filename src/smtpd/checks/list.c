@@ -4,14 +4,21 @@
  */
 #include "smtpd/checks/list.h"
 
+/* clang-format off */
 const struct check *const checks_list[] = {
 	&check_relayclient,
+	&check_badhelo,
+	&check_goodmailfrom, /* spares some of the next ones */
+	&check_badmailfrom,
 	&check_bare_recipient,
 	&check_rcpthosts,
 	&check_maxrcpt,
+	&check_badmailto,
+	&check_datechecks,
 	&check_validrcptto,
-	&check_rcptcheck,
+	&check_rcptcheck, /* last: it runs a program */
 };
+/* clang-format on */
 
 const size_t checks_count = sizeof(checks_list) / sizeof(*checks_list);
 

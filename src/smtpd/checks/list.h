@@ -4,7 +4,12 @@
 
 #include "smtpd/check.h"
 
+extern const struct check check_badhelo;
+extern const struct check check_badmailfrom;
+extern const struct check check_badmailto;
 extern const struct check check_bare_recipient;
+extern const struct check check_datechecks;
+extern const struct check check_goodmailfrom;
 extern const struct check check_maxrcpt;
 extern const struct check check_rcptcheck;
 extern const struct check check_rcpthosts;
