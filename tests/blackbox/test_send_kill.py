@@ -6,16 +6,14 @@ says (temp2: two deferrals), then succeeds or, with perm in it, fails.
 """
 import os
 import random
-import re
 import signal
-import subprocess
 import threading
 import time
 
 import pytest
 
 from home import stop, wait_for, write_file
-from test_send import Bench
+from test_send import Bench, starts
 
 SPAWNER = r'''#!/usr/bin/python3
 import os, re, sys
@@ -83,15 +81,6 @@ def left(b):
     return [n for n in b.home.queue_files() if not n.startswith("mess/")]
 
 
-def restart(b):
-    """True when it runs; the old qmail-todo may still hold the lock."""
-    try:
-        b.start()
-    except AssertionError:
-        return False
-    return b.home.send.poll() is None and "already running" not in b.log()
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_with_work_under_way(bench, seed):
     b = bench
@@ -113,7 +102,7 @@ def test_killed_with_work_under_way(bench, seed):
             accepted.update(names)
             time.sleep(rng.random() * 0.03)
 
-    assert restart(b)
+    assert starts(b)
     feeder = threading.Thread(target=feed)
     feeder.start()
     kills, end = 0, time.monotonic() + SECONDS
@@ -121,7 +110,7 @@ def test_killed_with_work_under_way(bench, seed):
         while time.monotonic() < end:
             time.sleep(rng.random() * 0.3)
             if b.home.send.poll() is not None:
-                wait_for(lambda: restart(b), "the next start")
+                wait_for(lambda: starts(b), "the next start")
                 continue
             victim = rng.choice(["qmail-send", "qmail-send", "qmail-todo",
                                  "qmail-clean", "alarm"])
@@ -140,7 +129,7 @@ def test_killed_with_work_under_way(bench, seed):
         done.set()
         feeder.join(30)
     stop(b.home.send, signal.SIGKILL)
-    wait_for(lambda: restart(b), "the last start")
+    wait_for(lambda: starts(b), "the last start")
     assert kills > 5 and len(accepted) > 100
     end = time.monotonic() + 40
     while left(b) and time.monotonic() < end:
