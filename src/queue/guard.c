@@ -61,7 +61,7 @@ void
 guard_signals(void)
 {
 	static const int deaf[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGPROF,
-		SIGVTALRM, SIGXCPU, SIGXFSZ };
+		SIGVTALRM, SIGXCPU, SIGXFSZ, SIGTERM };
 	static const int fatal[] = { SIGILL, SIGABRT, SIGFPE, SIGBUS, SIGSEGV,
 		SIGSYS };
 	sigset_t blocked;
@@ -86,4 +86,12 @@ guard_limits(void)
 		size.rlim_cur = size.rlim_max;
 		setrlimit(RLIMIT_FSIZE, &size);
 	}
+}
+
+bool
+guard_is_unwanted(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
 }

@@ -7,6 +7,8 @@
 
 #include "base/exitcode.h"
 
+#include <stdbool.h>
+
 /*
  * Closes everything above 2 and makes sure that no file opened later gets one
  * of the first three descriptors.  QQ_OK, or QQ_READ if 0 or 1 is not open.
@@ -16,5 +18,7 @@ enum queue_exit guard_descriptors(void);
 void guard_signals(void);
 /* Starts the timer; files may grow as far as the caller's hard limit. */
 void guard_limits(void);
+/* TERM has come: the caller has told its client that nothing was queued. */
+bool guard_is_unwanted(void);
 
 #endif

@@ -289,6 +289,9 @@ take_in(struct arrival *a)
 	a->has_todo = true;
 	if (io_sync(a->intd_fd) != 0)
 		return QQ_TODO;
+	/* Until now nobody was told of it, so it can still be taken back. */
+	if (guard_is_unwanted())
+		return QQ_TIMEOUT;
 	trigger_pull(a->id);
 	return QQ_OK;
 }

@@ -53,9 +53,10 @@ struct submit_result {
 
 /*
  * Commits: sends the final NUL and waits.  deadline_ms (IO_FOREVER: none)
- * bounds the wait; when it passes the child is killed and the result is
- * temporary.  The child that is killed before its commit leaves nothing that
- * is ever delivered.
+ * bounds the wait; when it passes the child gets SIGTERM and a second more,
+ * and the result is temporary unless it has ended well meanwhile.  Our
+ * qmail-queue takes back what it has queued once it has had a SIGTERM, however
+ * long the disk keeps it.
  */
 void submit_close(
     struct submit *s, int64_t deadline_ms, struct submit_result *out);

@@ -24,7 +24,7 @@
 
 enum {
 	CHILD_LOOK_MS = 50,      /* between looks where there are no pidfds */
-	CHILD_KILLED_MS = 1000,  /* a killed child may be stuck in the kernel */
+	CHILD_STOPPED_MS = 1000, /* it may be stuck in the kernel */
 	CHILD_DRAIN_MAX = 16,    /* reads after the child's end */
 	CHILD_ASCII_END = 127,   /* this and what follows is not for replies */
 	CHILD_PERMANENT_MAX = 40 /* 11 to 40 are permanent */
@@ -113,19 +113,26 @@ drain(struct submit *s)
 	}
 }
 
-/* Too late: ends the child, and waits no longer than it takes. */
-static void
-kill_child(struct submit *s, int pidfd)
+/*
+ * Too late.  TERM, not KILL: our qmail-queue then takes back what it has
+ * queued, as soon as the disk lets it, and a program that ends well at this
+ * very moment has queued the message.  1: it has ended, *status tells how.
+ */
+static int
+stop_child(struct submit *s, int pidfd, int *status)
 {
-	int64_t deadline = submit_child_deadline(CHILD_KILLED_MS);
+	int64_t deadline = submit_child_deadline(CHILD_STOPPED_MS);
 	int r;
 
-	kill(s->pid, SIGKILL);
+	kill(s->pid, SIGTERM);
 	do
 		r = look(s, pidfd, deadline);
 	while (r == 0);
-	if (r == 1)
-		waitpid(s->pid, NULL, WNOHANG);
+	if (r != 1)
+		return QE_TIMEOUT;
+	drain(s);
+	r = spawn_wait(s->pid, status);
+	return r == 0 && WIFSIGNALED(*status) ? QE_TIMEOUT : r;
 }
 
 int
@@ -141,7 +148,7 @@ submit_child_wait(struct submit *s, int64_t deadline_ms, int *status)
 		drain(s);
 		r = spawn_wait(s->pid, status);
 	} else if (r == QE_TIMEOUT) {
-		kill_child(s, pidfd);
+		r = stop_child(s, pidfd, status);
 	}
 	io_close(&s->custom_fd);
 	io_close(&pidfd);

@@ -423,6 +423,17 @@ def test_kill_at_every_call(home):
     assert seen == {"S1", "S2", "S3", "S4"}
 
 
+@needs_strace
+@unsanitized
+@pytest.mark.parametrize("when", [1, 2])
+def test_unwanted_after_all(home, when):
+    """A caller that gave up while the disk was slow: nothing is queued."""
+    assert q.run(home, argv=strace(
+        home, "-o", "/dev/null", "-e", "trace=fsync", "-e",
+        f"inject=fsync:signal=SIGTERM:when={when}")) == 52
+    assert home.queue_files() == []
+
+
 # -- failing calls -----------------------------------------------------------
 @needs_strace
 @pytest.mark.parametrize("inject,code", [
