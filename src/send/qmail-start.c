@@ -4,7 +4,8 @@
  *
  * User: root; without root all roles run under the caller's ids.  Reads
  * nothing but the names of users and groups.  Limits, environment and signals
- * pass through unchanged.
+ * pass through unchanged; descriptors do not, for whatever root has open here
+ * would end in the programs of users.
  */
 #include "base/account.h"
 #include "base/buf.h"
@@ -235,7 +236,7 @@ main(int argc, char **argv)
 	char name[] = "qmail-send";
 	char *sender[] = { name, NULL };
 
-	if (chdir("/") < 0)
+	if (chdir("/") < 0 || close_range(FDS_MAX, ~0U, 0) < 0)
 		fail();
 	umask(077);
 	if (start.is_root) {
