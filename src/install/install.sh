@@ -65,7 +65,7 @@ dir() {
 home() {
 	dir "$top" root 0755
 	for sub in bin boot control doc users man man/man1 man/man5 man/man7 \
-		man/man8 service; do
+		man/man8 run service; do
 		dir "$top/$sub" root 0755
 	done
 	dir "$top/alias" "$QMAILA" 02755

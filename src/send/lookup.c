@@ -1,6 +1,7 @@
 /* The look-up process and its codec; see the header. */
 #include "send/lookup.h"
 #include "base/account.h"
+#include "base/die.h"
 #include "base/error.h"
 #include "base/exitcode.h"
 #include "base/io.h"
@@ -21,6 +22,22 @@ void
 lookup_init(struct lookup *l)
 {
 	*l = (struct lookup){ .fd = -1 };
+}
+
+void
+lookup_require_ids(struct lookup *l)
+{
+	gid_t own_group;
+
+	l->drop_rights = geteuid() == 0;
+	if (!l->drop_rights)
+		return;
+	if (account_user(role_user(ROLE_PASSWD), &l->uid, &own_group) != 0)
+		die(EX_TEMPORARY, "unable to find user %s",
+		    role_user(ROLE_PASSWD));
+	if (account_group(account_group_none(), &l->gid) != 0)
+		die(EX_TEMPORARY, "unable to find group %s",
+		    account_group_none());
 }
 
 void

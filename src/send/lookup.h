@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 struct lookup {
-	bool drop_rights; /* become uid and gid; set by the caller */
+	bool drop_rights; /* become uid and gid */
 	uid_t uid;
 	gid_t gid;
 	pid_t pid; /* 0: there is no process */
@@ -22,6 +22,11 @@ struct lookup {
 };
 
 void lookup_init(struct lookup *l);
+/*
+ * At the start of a program: finds out whom the process is to run as, or ends
+ * the program with a message.
+ */
+void lookup_require_ids(struct lookup *l);
 /* 0 or QE_SYS.  Closes every descriptor above 2 in the new process. */
 int lookup_start(struct lookup *l);
 /* Ends the process, however stuck it is. */

@@ -6,7 +6,6 @@
  * database.  Descriptor 0: requests, 1: reports.  Never runs anything as root,
  * and parses nothing but requests of qmail-send and users/cdb.
  */
-#include "base/account.h"
 #include "base/cdb.h"
 #include "base/clock.h"
 #include "base/die.h"
@@ -212,23 +211,6 @@ reaped(struct spawner *s, pid_t pid)
 		l->lookup.pid = 0;
 }
 
-/* Whom the look-up process runs as; found once, while nothing waits. */
-static void
-find_lookup_ids(struct lookup *lookup)
-{
-	gid_t own_group;
-
-	lookup->drop_rights = geteuid() == 0;
-	if (!lookup->drop_rights)
-		return;
-	if (account_user(role_user(ROLE_PASSWD), &lookup->uid, &own_group) != 0)
-		die(EX_TEMPORARY, "unable to find user %s",
-		    role_user(ROLE_PASSWD));
-	if (account_group(account_group_none(), &lookup->gid) != 0)
-		die(EX_TEMPORARY, "unable to find group %s",
-		    account_group_none());
-}
-
 int
 main(int argc, char **argv)
 {
@@ -251,7 +233,7 @@ main(int argc, char **argv)
 	if (buf_cstr(&l.assign_path) == NULL)
 		die_nomem();
 	lookup_init(&l.lookup);
-	find_lookup_ids(&l.lookup);
+	lookup_require_ids(&l.lookup);
 	if (lookup_start(&l.lookup) != 0)
 		die_errno(EX_TEMPORARY, "unable to fork");
 	spawner_serve(

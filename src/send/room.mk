@@ -1,11 +1,16 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += qmail-start qmail-send qmail-todo qmail-lspawn qmail-rspawn
+PROGRAMS += qmail-start qmail-send qmail-todo qmail-lspawn qmail-rspawn \
+	qmail-realrcpt
 
 obj.qmail-lspawn    := send/qmail-lspawn.o send/lookup.o send/spawner.o \
 	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \
 	send/spawner_report.o
 lib.qmail-lspawn    := -lcdb
 mode.qmail-lspawn   := 0700
+
+obj.qmail-realrcpt  := send/qmail-realrcpt.o send/lookup.o
+lib.qmail-realrcpt  := -lcdb
+mode.qmail-realrcpt := 0700
 
 obj.qmail-rspawn    := send/qmail-rspawn.o send/spawner.o \
 	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \

@@ -15,6 +15,7 @@
 
 struct bmcheck;
 struct rcptcheck;
+struct realrcptto;
 struct session;
 struct validrcptto;
 
@@ -79,6 +80,7 @@ struct notes {
 	/* The same, each by the check of its name. */
 	struct rcptcheck *rcptcheck;
 	struct validrcptto *validrcptto;
+	struct realrcptto *realrcptto;
 	bool good_sender; /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */
 	const struct check *held_by; /* NULL: none */

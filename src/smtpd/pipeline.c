@@ -177,6 +177,7 @@ void
 notes_reset(struct notes *notes)
 {
 	notes->good_sender = false;
+	realrcptto_reset(notes->realrcptto);
 	if (notes->held_by != NULL && notes->held_by->stage >= STAGE_MAIL)
 		notes->held_by = NULL;
 }
@@ -240,4 +241,5 @@ notes_free(struct notes *notes)
 	notes->has_date_rules = false;
 	rcptcheck_free(&notes->rcptcheck);
 	validrcptto_free(&notes->validrcptto);
+	realrcptto_free(&notes->realrcptto);
 }

@@ -5,7 +5,8 @@ smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	commands.o helo.o mail.o rcpt.o data.o simple.o path.o pipeline.o \
 	tarpit.o answer.o log.o trust.o checks/list.o checks/relayclient.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
-	checks/rcptcheck.o checks/validrcptto.o)
+	checks/rcptcheck.o checks/validrcptto.o \
+	checks/realrcptto.o)
 TESTABLE += $(smtpd.objects)
 # Checks on names and addresses by lists of expressions, and on dates.
 smtpd.objects += $(addprefix smtpd/,bmcheck.o checks/badhelo.o \

@@ -172,6 +172,7 @@ bin/qmail-lspawn root:qmail 700
 bin/qmail-newu root:qmail 700
 bin/qmail-newmrh root:qmail 700
 bin/qmail-newvrt root:qmail 700
+bin/qmail-realrcpt root:qmail 700
 bin/qmail-getpw root:qmail 711
 bin/qmail-local root:qmail 711
 bin/qmail-remote root:qmail 711

@@ -16,6 +16,8 @@ const struct check *const checks_list[] = {
 	&check_badmailto,
 	&check_datechecks,
 	&check_validrcptto,
+	&check_realrcptto,
+	&check_realrcptto_data,
 	&check_rcptcheck, /* last: it runs a program */
 };
 /* clang-format on */

@@ -13,11 +13,15 @@ extern const struct check check_goodmailfrom;
 extern const struct check check_maxrcpt;
 extern const struct check check_rcptcheck;
 extern const struct check check_rcpthosts;
+extern const struct check check_realrcptto;
+extern const struct check check_realrcptto_data;
 extern const struct check check_relayclient;
 extern const struct check check_validrcptto;
 
 /* What checks keep in the notes is theirs to free. */
 void rcptcheck_free(struct rcptcheck **kept);
 void validrcptto_free(struct validrcptto **kept);
+void realrcptto_free(struct realrcptto **kept);
+void realrcptto_reset(struct realrcptto *kept); /* a new message */
 
 #endif

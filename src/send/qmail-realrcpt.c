@@ -1,0 +1,237 @@
+/*
+ * qmail-realrcpt: tells qmail-smtpd whether a local part has a mailbox.
+ *
+ * Runs as root (or, without root, for its own uid only) and listens on
+ * run/realrcpt, which only the group of the network servers may open.  Each
+ * question gets a process of its own: it finds the account as qmail-lspawn
+ * does, becomes that user for good and looks into the home with the code of
+ * qmail-local.  Nothing is run, no file is read but users/cdb.
+ */
+#include "base/account.h"
+#include "base/cdb.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/error.h"
+#include "base/exitcode.h"
+#include "base/io.h"
+#include "base/program.h"
+#include "conf/mailbox.h"
+#include "conf/mailbox_ask.h"
+#include "send/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	CHILDREN_MAX = 20,    /* questions looked into at a time */
+	BACKLOG = 128,        /* questions that wait */
+	QUESTION_SECONDS = 5, /* for a question to arrive */
+	LOOKUP_SECONDS = 10,  /* for the password database */
+	CHILD_SECONDS = 20    /* for all of it */
+};
+
+static const char SOCKET_NEW[] = MAILBOX_SOCKET ".new";
+static const char LOCK[] = MAILBOX_SOCKET ".lock";
+
+struct server {
+	int listener;
+	int lock; /* for the life of this process, not of its children */
+	struct lookup lookup;
+};
+
+static const struct program program = {
+	.name = "qmail-realrcpt", .flags = PROGRAM_HOME, .umask = 077
+};
+
+/* The account by the password database, in a process without rights. */
+static int
+find_account(struct lookup *lookup, struct strv local, struct user_entry *entry)
+{
+	int code = 0;
+	int r = lookup_ask(lookup, local);
+
+	if (r == 0)
+		r = io_wait(lookup->fd, POLLIN, clock_deadline(LOOKUP_SECONDS));
+	if (r == 0)
+		r = lookup_answer(lookup, &code, entry);
+	lookup_stop(lookup);
+	return r == 0 && code == 0 ? 0 : QE_TEMP;
+}
+
+/* Gives up all rights but the user's. */
+static int
+become(const struct user_entry *entry)
+{
+	if (mailbox_rights(entry, geteuid()) != MAILBOX_MAY)
+		return QE_DENIED;
+	if (geteuid() != 0)
+		return 0;
+	return account_become(entry->uid, entry->gid, &entry->gid, 1);
+}
+
+static enum mailbox_answer
+decide(struct lookup *lookup, struct strv local)
+{
+	struct user_entry entry = { .bytes = BUF_INIT };
+	struct cdb_reader *assign = NULL;
+	int r = users_find_assigned("users/cdb", local, &assign, &entry);
+
+	if (r == QE_ABSENT)
+		r = find_account(lookup, local, &entry);
+	if (r == 0 && become(&entry) != 0)
+		r = QE_TEMP;
+	if (r == 0) {
+		r = mailbox_look(&entry);
+		if (r == QE_ABSENT)
+			return MAILBOX_NO;
+	}
+	return r == 0 ? MAILBOX_YES : MAILBOX_DEFERRED;
+}
+
+/* One question; everything of this process ends with it. */
+static _Noreturn void
+serve(struct server *server, int fd)
+{
+	char question[MAILBOX_LOCAL_MAX];
+	char answer = MAILBOX_DEFERRED;
+	ssize_t got;
+
+	io_close(&server->listener);
+	io_close(&server->lock);
+	alarm(CHILD_SECONDS);
+	if (io_wait(fd, POLLIN, clock_deadline(QUESTION_SECONDS)) != 0)
+		_exit(EX_TEMPORARY);
+	got = recv(fd, question, sizeof(question), MSG_TRUNC);
+	if (got <= 0)
+		_exit(EX_TEMPORARY);
+	if ((size_t)got <= sizeof(question))
+		answer = (char)decide(
+		    &server->lookup, strv_from(question, (size_t)got));
+	_exit(send(fd, &answer, 1, MSG_NOSIGNAL) == 1 ? EX_SUCCESS
+						      : EX_TEMPORARY);
+}
+
+/* Against our umask; an existing one is the administrator's. */
+static void
+make_directory(void)
+{
+	if (mkdir(MAILBOX_DIRECTORY, 0755) == 0) {
+		if (chmod(MAILBOX_DIRECTORY, 0755) == 0)
+			return;
+	} else if (errno == EEXIST) {
+		return;
+	}
+	die_errno(EX_TEMPORARY, "unable to make %s", MAILBOX_DIRECTORY);
+}
+
+/* Only one of us: a second would take the name from the first. */
+static int
+lock(void)
+{
+	int fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		die_errno(EX_TEMPORARY, "unable to open %s", LOCK);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		die(EX_TEMPORARY, "already running");
+	return fd;
+}
+
+/* The network servers' group may ask, nobody else. */
+static void
+open_to_servers(const char *path)
+{
+	gid_t group;
+
+	if (geteuid() != 0)
+		return;
+	if (account_group(account_group_none(), &group) != 0)
+		die(EX_TEMPORARY, "unable to find group %s",
+		    account_group_none());
+	if (lchown(path, 0, group) < 0 || chmod(path, 0660) < 0)
+		die_errno(EX_TEMPORARY, "unable to change %s", path);
+}
+
+/* Binds under another name: nobody meets a socket that is not ready. */
+static int
+listen_socket(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX,
+		.sun_path = MAILBOX_SOCKET ".new" };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die_errno(EX_TEMPORARY, "unable to make a socket");
+	if (unlink(SOCKET_NEW) < 0 && errno != ENOENT)
+		die_errno(EX_TEMPORARY, "unable to remove %s", SOCKET_NEW);
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
+		die_errno(EX_TEMPORARY, "unable to bind %s", SOCKET_NEW);
+	open_to_servers(SOCKET_NEW);
+	if (listen(fd, BACKLOG) < 0)
+		die_errno(EX_TEMPORARY, "unable to listen");
+	if (rename(SOCKET_NEW, MAILBOX_SOCKET) < 0)
+		die_errno(EX_TEMPORARY, "unable to name %s", MAILBOX_SOCKET);
+	return fd;
+}
+
+/* Takes the children that have ended; with all places taken, waits. */
+static unsigned
+reap(unsigned children)
+{
+	while (children > 0) {
+		int flags = children < CHILDREN_MAX ? WNOHANG : 0;
+		pid_t pid = waitpid(-1, NULL, flags);
+
+		if (pid == 0 || (pid < 0 && errno == ECHILD))
+			break;
+		children -= pid > 0;
+	}
+	return children;
+}
+
+static _Noreturn void
+accept_all(struct server *server)
+{
+	unsigned children = 0;
+
+	for (;;) {
+		int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+		pid_t pid;
+
+		if (fd < 0) {
+			if (errno != EINTR && errno != ECONNABORTED)
+				clock_sleep_ms(100); /* no descriptors? */
+			continue;
+		}
+		children = reap(children);
+		pid = fork();
+		if (pid == 0)
+			serve(server, fd);
+		children += pid > 0;
+		io_close(&fd);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct server server;
+
+	(void)argv;
+	program_begin(&program);
+	if (argc != 1)
+		die_usage("qmail-realrcpt");
+	lookup_init(&server.lookup);
+	lookup_require_ids(&server.lookup);
+	make_directory();
+	server.lock = lock();
+	server.listener = listen_socket();
+	accept_all(&server);
+}
