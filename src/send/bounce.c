@@ -41,8 +41,7 @@ bounce_add_paragraph(struct buf *out, struct strv recipient, struct strv report)
 		at_start = is_end;
 	}
 	/* What a slash stands for at the end has not ended its line. */
-	if (report.len == 0 || !at_start ||
-	    (out->err == 0 && out->data[out->len - 1] != '\n'))
+	if (out->err == 0 && out->data[out->len - 1] != '\n')
 		buf_add_char(out, '\n');
 	buf_add_char(out, '\n');
 }
