@@ -11,7 +11,7 @@
 
 enum {
 	WAIT_MAX = 600,  /* seconds; the wall clock may be set meanwhile */
-	WAIT_FRESH = 10, /* ... while fresh messages grow old */
+	WAIT_FRESH = 10, /* ... while a fresh message waits for its records */
 	POLL_SLEEP_MS = 1000
 };
 
@@ -28,6 +28,18 @@ static int64_t
 sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* When the oldest fresh message gets its records. */
+static int64_t
+next_record(const struct send *s)
+{
+	const struct message *m = s->messages.oldest;
+	int64_t when = m->birth + send_fresh_age_max(s) + 1;
+
+	if (m->wants_records)
+		return s->now + WAIT_FRESH;
+	return when > s->now ? when : s->now + 1;
 }
 
 static int64_t
@@ -48,7 +60,7 @@ next_event(const struct send *s)
 	if (s->loader.running && !s->exiting)
 		next = sooner(next, s->loader.not_before);
 	if (s->messages.oldest != NULL)
-		next = sooner(next, s->now + WAIT_FRESH);
+		next = sooner(next, next_record(s));
 	return next < s->now ? s->now : next;
 }
 

@@ -141,16 +141,27 @@ start(struct send *s)
 		cannot_start(s, "unable to start qmail-todo");
 }
 
+/* A held channel leaves time for records, and qmail-qread shows them. */
+int64_t
+send_fresh_age_max(const struct send *s)
+{
+	for (int c = 0; c < CHANNEL_COUNT; c++)
+		if (s->lanes[c].concurrency == 0)
+			return FRESH_AGE_HELD;
+	return FRESH_AGE_MAX;
+}
+
 /* Fresh messages that have waited long get their records after all. */
 static void
 settle_old(struct send *s)
 {
+	int64_t max = send_fresh_age_max(s);
 	struct message *m = s->messages.oldest;
 
 	if (s->now == s->aged_at)
 		return;
 	s->aged_at = s->now;
-	while (m != NULL && s->now - m->birth > FRESH_AGE_MAX) {
+	while (m != NULL && s->now - m->birth > max) {
 		struct message *newer = m->newer;
 
 		m->wants_records = true;

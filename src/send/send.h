@@ -38,7 +38,9 @@ enum {
 	RETRY_BOUNCE_APPEND = 10,
 	HELD_INTERVAL = 600, /* seconds between looks at a held message */
 	NOMEM_SLEEP = 10,
-	FRESH_AGE_MAX = 120,   /* seconds until records are written anyway */
+	/* Seconds until records are written anyway, for people to see: ... */
+	FRESH_AGE_MAX = 20,
+	FRESH_AGE_HELD = 1,    /* ... while a channel starts nothing at all */
 	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
 	PASS_CHUNK = 8192, /* bytes of a list in memory; more than a record */
 	INJECTORS = 4,
@@ -237,6 +239,7 @@ struct send {
 /* qmail-send.c */
 void send_sleep_nomem(struct send *s);
 void send_status(struct send *s);
+int64_t send_fresh_age_max(const struct send *s);
 void send_lose_helper(struct send *s, const char *which);
 
 /* events.c */
