@@ -11,6 +11,7 @@
 enum {
 	REQUESTS_MAX = 1 << 20,  /* bytes of requests in memory */
 	REQUESTS_FULL = 1 << 15, /* no more deliveries are started above */
+	NOTES_FULL = 1 << 16,    /* bytes not yet in bounce/ */
 	MESS_PREFIX = 5,         /* "mess/" */
 	STARTS_PER_TURN = 64     /* then others get their turn */
 };
@@ -187,6 +188,9 @@ lane_fill(struct send *s, enum channel c)
 
 		if (m == NULL)
 			return;
+		/* Failures that nobody can write down must not pile up. */
+		if (m->notes.len > NOTES_FULL)
+			m->tracks[c].exhausted = m->tracks[c].cut = true;
 		if (pass_peek(s, m, c)) {
 			start(s, m, c);
 			pass_advance(m, c);

@@ -18,7 +18,7 @@
 enum {
 	KEPT_BYTES = 16384, /* a spare message keeps buffers up to here */
 	INFO_BYTES_MAX = 65536,
-	NOTES_MAX = 1 << 20
+	NOTES_MAX = 1 << 30 /* what is running may all fail */
 };
 
 static struct message **

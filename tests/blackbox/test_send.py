@@ -530,6 +530,31 @@ def test_bounce_append_failure_blocks_nobody(bench):
     b.home.wait_empty()
 
 
+def test_paragraphs_do_not_pile_up(bench):
+    """A long list that fails while bounce/ takes nothing stops for a while."""
+    b = bench.start()
+    b.verdict("D" + "x" * 5000 + "\n")
+    os.chmod(os.path.join(b.queue, "bounce"), 0o500)
+    names = [f"u{i}@a.example" for i in range(300)]
+    b.inject("", *names)
+    b.wait("alert: unable to append")
+    wait_for(lambda: re.findall("status: local (.*?)/", b.log())[-1] == "0",
+             "all deliveries to end")
+    assert 10 < len(b.requests()) < 100
+    os.chmod(os.path.join(b.queue, "bounce"), 0o700)
+    b.signal(signal.SIGALRM)
+    ident = b.only_id()
+    wait_for(lambda: b.exists("bounce", ident), "the paragraphs")
+    b.home.control("doublebounceto", "hold-x\n")
+    b.signal(signal.SIGHUP)
+    b.signal(signal.SIGALRM)
+    b.wait(f"bounce msg {ident}")
+    assert sorted(b.recipients()[:300]) == sorted(names)
+    b.wait("to local hold-x@a.example")
+    assert b.read("mess", b.only_id()).count(b">:\n") == 300
+    b.release()
+
+
 def test_bounce_waits_for_qmail_queue(bench):
     b = bench.start(QMAILQUEUE="/bin/false")
     b.inject("s@a.example", "perm@a.example")
