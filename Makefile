@@ -27,8 +27,11 @@ B         := build
 CC        := $(shell head -n 1 conf-cc)
 LD        := $(shell head -n 1 conf-ld)
 # Hot programs (static.NAME = 1 in a room.mk) are linked with this.
-STATIC    := -static-pie
+STATIC    := $(if $(filter -static%,$(LD)),,-static-pie)
 SANITIZE  :=
+ifneq ($(filter /%,$(B)),)
+$(error B=$(B): name a directory below this one)
+endif
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow \
 	-Wstrict-prototypes -Wmissing-prototypes -Werror

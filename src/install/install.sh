@@ -14,6 +14,7 @@ DESTDIR=${DESTDIR:-}
 src=$(dirname "$0")/..
 top=$DESTDIR$QMAILHOME
 root=no
+strange=no
 [ "$(id -u)" = 0 ] && root=yes
 
 say() { echo "install: $*"; }
@@ -47,12 +48,19 @@ accounts() {
 	done
 }
 
-# own path user mode: group is always qmail
+# own path user mode: group is always qmail.  Where the account is missing
+# (DESTDIR), nothing is left setuid to whoever runs this.
 own() {
-	if [ $root = yes ] && have_user "$2" && have_group "$QMAILG"; then
-		chown "$2:$QMAILG" "$1"
+	mode=$3
+	if [ $root = yes ]; then
+		if have_user "$2" && have_group "$QMAILG"; then
+			chown "$2:$QMAILG" "$1"
+		else
+			case $mode in 4*) mode=0${mode#4} ;; esac
+			strange=yes
+		fi
 	fi
-	chmod "$3" "$1"
+	chmod "$mode" "$1"
 }
 
 # dir path user mode: made if missing; an existing one is left as it is
@@ -212,5 +220,9 @@ boots
 if [ $root = no ]; then
 	say "without root: all of $top belongs to $(id -un)," \
 		"every program runs under that one uid"
+fi
+if [ $strange = yes ]; then
+	say "accounts are missing here: owners, and the setuid bit of" \
+		"qmail-queue, are yours to set (INSTALL, section 4)"
 fi
 say "done: $top"
