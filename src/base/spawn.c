@@ -5,6 +5,9 @@
  * only, touches nothing but its own stack frame and *start_error, and our
  * signal handlers cannot run in it because all signals stay blocked until they
  * are reset.
+ *
+ * A child that becomes another user is forked: that user may stop it before
+ * its exec, which nothing can block, and a vfork would stop us with it.
  */
 #include "base/spawn.h"
 #include "base/clock.h"
@@ -177,7 +180,7 @@ spawn_program(const struct spawn *s, pid_t *pid)
 		*s->start_error = 0;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	child = vfork();
+	child = s->set_ids ? fork() : vfork();
 	if (child == 0)
 		child_run(s, &c);
 	sigprocmask(SIG_SETMASK, &old, NULL);

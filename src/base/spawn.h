@@ -29,7 +29,7 @@ struct spawn {
 	int exit_exec_temp; /* exit code if exec fails for now; 0: 111 */
 	int exit_exec_perm; /* ... for good; 0: as exit_exec_temp */
 	/* If not NULL: 0, or errno of what kept the program from starting;
-	 * valid when spawn_program has returned 0. */
+	 * valid when spawn_program has returned 0.  Not with set_ids. */
 	volatile int *start_error;
 };
 

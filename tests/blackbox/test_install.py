@@ -97,6 +97,24 @@ print("pop3 sees", pop.stat()[0])
 print(b"\n".join(pop.retr(1)[1]).decode())
 pop.quit()
 PY
+section stop
+# joe stops all that runs as joe, all the time; others get their mail.
+before=$(ls alias/Maildir/new | wc -l)
+setpriv --reuid joe --regid joe --clear-groups \
+	/usr/bin/python3 "$WORK/stopper.py" &
+printf 'Subject: x\n\nx\n' > "$WORK/message"
+for to in joe joe joe joe joe joe joe joe postmaster; do
+	printf 'F\0T%s@check.example\0\0' "$to" > "$WORK/envelope"
+	bin/qmail-queue < "$WORK/message" 1< "$WORK/envelope"
+	sleep 0.1
+done
+n=0
+until [ "$(ls alias/Maildir/new | wc -l)" -gt "$before" ]; do
+	n=$((n + 1)); [ $n -lt 50 ] || break; sleep 0.1
+done
+echo "postmaster has $(($(ls alias/Maildir/new | wc -l) - before)) more"
+wait $!
+pkill -CONT -u joe || :
 section again
 echo 77 > control/concurrencylocal
 echo '# mine' >> service/smtpd/run
@@ -111,6 +129,16 @@ ls -d "$QMAILHOME/queue/mess" "$QMAILHOME/control/me"
 section end
 """
 
+STOPPER = """
+import os, signal, time
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    try:
+        os.kill(-1, signal.SIGSTOP)
+    except OSError:
+        pass
+"""
+
 
 @pytest.fixture(scope="module")
 def installed(session_dir):
@@ -123,6 +151,8 @@ def installed(session_dir):
     shutil.rmtree(HOME, ignore_errors=True)
     work = os.path.join(session_dir, "install")
     os.mkdir(work)
+    with open(os.path.join(work, "stopper.py"), "w") as f:
+        f.write(STOPPER)
     subprocess.run([*MAKE, "-j2", "all"], cwd=REPO, check=True, timeout=300)
     done = subprocess.run(
         ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child",
@@ -233,6 +263,10 @@ def test_log(installed):
 def test_pop3_as_the_user(installed):
     assert "pop3 sees 1" in installed["pop3"]
     assert "for joe" in installed["pop3"]
+
+
+def test_user_who_stops_everything_stops_nobody_else(installed):
+    assert "postmaster has 1 more" in installed["stop"]
 
 
 def test_second_install_keeps_configuration(installed):
