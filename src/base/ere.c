@@ -7,18 +7,21 @@
 
 #include <string.h>
 
-enum { ERE_PCRE_MAX = 8 * ERE_BYTES_MAX };
+/* No byte becomes more than three: "(" is "(?:".  Room for anchors, too. */
+enum { ERE_GROWTH = 4, ERE_ROOM = 16 };
 
 struct parser {
 	struct strv rest;
-	struct ere *ere;
+	/* Written without asking: make_room() made enough. */
+	char *pcre, *literals;
+	size_t pcre_len, literals_len;
 	const char *why;
 	size_t depth;
 	bool can_repeat;   /* what stands before is an atom */
 	bool branch_empty; /* nothing since '(' or '|' */
 	bool after_bar;    /* the branch began with '|' */
 	bool alternatives; /* at the top: no string is sure */
-	/* The last atom is a literal byte at the end of ere->literals. */
+	/* The last atom is a literal byte at the end of literals. */
 	bool literal_last;
 	uint64_t copies; /* of the whole, by its bounds; stops growing */
 };
@@ -33,10 +36,8 @@ fail(struct parser *p, const char *why)
 static char
 take(struct parser *p)
 {
-	char c = p->rest.ptr[0];
-
-	p->rest = strv_skip(p->rest, 1);
-	return c;
+	p->rest.len--;
+	return *p->rest.ptr++;
 }
 
 static bool
@@ -45,14 +46,25 @@ next_is(const struct parser *p, char c)
 	return p->rest.len > 0 && p->rest.ptr[0] == c;
 }
 
+static void
+put(struct parser *p, char c)
+{
+	p->pcre[p->pcre_len++] = c;
+}
+
+static void
+put_text(struct parser *p, const char *text)
+{
+	while (*text != '\0')
+		put(p, *text++);
+}
+
 /* Ends the string under way. */
 static void
 end_literal(struct parser *p)
 {
-	struct strv all = buf_view(&p->ere->literals);
-
-	if (all.len > 0 && all.ptr[all.len - 1] != '\0')
-		buf_add_char(&p->ere->literals, '\0');
+	if (p->literals_len > 0 && p->literals[p->literals_len - 1] != '\0')
+		p->literals[p->literals_len++] = '\0';
 	p->literal_last = false;
 }
 
@@ -64,8 +76,8 @@ emit_literal(struct parser *p, char c)
 
 	if (u > 32 && u < 127 && !ascii_is_alpha(c) && !ascii_is_digit(c) &&
 	    c != '_')
-		buf_add_char(&p->ere->pcre, '\\');
-	buf_add_char(&p->ere->pcre, c);
+		put(p, '\\');
+	put(p, c);
 }
 
 static void
@@ -80,7 +92,7 @@ literal(struct parser *p, char c)
 {
 	emit_literal(p, c);
 	if (p->depth == 0) {
-		buf_add_char(&p->ere->literals, ascii_lower(c));
+		p->literals[p->literals_len++] = ascii_lower(c);
 		p->literal_last = true;
 	}
 	atom(p);
@@ -90,7 +102,7 @@ literal(struct parser *p, char c)
 static void class(struct parser *p, const char *pcre)
 {
 	end_literal(p);
-	buf_add_str(&p->ere->pcre, pcre);
+	put_text(p, pcre);
 	atom(p);
 }
 
@@ -98,7 +110,7 @@ static void class(struct parser *p, const char *pcre)
 static void
 anchor(struct parser *p, const char *pcre)
 {
-	buf_add_str(&p->ere->pcre, pcre);
+	put_text(p, pcre);
 	p->branch_empty = p->can_repeat = p->literal_last = false;
 }
 
@@ -136,7 +148,9 @@ bracket_class(struct parser *p)
 		if (!strv_starts(p->rest, name) ||
 		    !strv_starts(behind, STRV(":]")))
 			continue;
-		buf_addf(&p->ere->pcre, "[:%s:]", names[i]);
+		put_text(p, "[:");
+		put_text(p, names[i]);
+		put_text(p, ":]");
 		p->rest = strv_skip(behind, 2);
 		return 0;
 	}
@@ -189,7 +203,7 @@ bracket_item(struct parser *p, int *single)
 		return r;
 	if ((unsigned char)last < (unsigned char)first)
 		return fail(p, "a range is in the wrong order");
-	buf_add_char(&p->ere->pcre, '-');
+	put(p, '-');
 	emit_literal(p, last);
 	*single = -1;
 	return 0;
@@ -214,16 +228,16 @@ take_word_boundary(struct parser *p)
 static int
 bracket(struct parser *p)
 {
-	size_t items = 0, start = p->ere->pcre.len;
+	size_t items = 0, start = p->pcre_len;
 	bool inverted = false;
 	int single = -1;
 
 	if (take_word_boundary(p))
 		return 0;
-	buf_add_char(&p->ere->pcre, '[');
+	put(p, '[');
 	if (next_is(p, '^')) {
 		inverted = true;
-		buf_add_char(&p->ere->pcre, take(p));
+		put(p, take(p));
 	}
 	/* A ']' that comes first stands for itself. */
 	for (; items == 0 || !next_is(p, ']'); items++) {
@@ -234,7 +248,7 @@ bracket(struct parser *p)
 	}
 	take(p);
 	if (items == 1 && !inverted && single >= 0) {
-		buf_truncate(&p->ere->pcre, start);
+		p->pcre_len = start;
 		literal(p, (char)single);
 		return 0;
 	}
@@ -246,10 +260,8 @@ bracket(struct parser *p)
 static void
 repeated(struct parser *p, bool may_be_absent)
 {
-	struct buf *literals = &p->ere->literals;
-
-	if (p->literal_last && may_be_absent && literals->err == 0)
-		buf_truncate(literals, literals->len - 1);
+	if (p->literal_last && may_be_absent)
+		p->literals_len--;
 	end_literal(p);
 	p->can_repeat = false;
 }
@@ -259,7 +271,7 @@ repeat(struct parser *p, char c)
 {
 	if (!p->can_repeat)
 		return fail(p, "nothing to repeat");
-	buf_add_char(&p->ere->pcre, c);
+	put(p, c);
 	repeated(p, c != '+');
 	return 0;
 }
@@ -300,8 +312,9 @@ bound(struct parser *p)
 	take(p);
 	if (most < least)
 		return fail(p, "a bound is in the wrong order");
-	buf_add_char(&p->ere->pcre, '{');
-	buf_add_view(&p->ere->pcre, strv_head(begin, begin.len - p->rest.len));
+	put(p, '{');
+	for (size_t i = 0; i < begin.len - p->rest.len; i++)
+		put(p, begin.ptr[i]);
 	if (p->copies < ERE_LARGE && most > 1)
 		p->copies *= most;
 	repeated(p, least == 0);
@@ -323,7 +336,7 @@ open_group(struct parser *p)
 	if (++p->depth > ERE_DEPTH_MAX)
 		return fail(p, "parentheses nest too deep");
 	end_literal(p);
-	buf_add_str(&p->ere->pcre, "(?:");
+	put_text(p, "(?:");
 	p->can_repeat = p->after_bar = false;
 	p->branch_empty = true;
 	return 0;
@@ -337,7 +350,7 @@ close_group(struct parser *p)
 	if (p->branch_empty && p->after_bar)
 		return fail(p, "empty alternative");
 	p->depth--;
-	buf_add_char(&p->ere->pcre, ')');
+	put(p, ')');
 	p->after_bar = false;
 	atom(p);
 	return 0;
@@ -351,7 +364,7 @@ bar(struct parser *p)
 	if (p->depth == 0)
 		p->alternatives = true;
 	end_literal(p);
-	buf_add_char(&p->ere->pcre, '|');
+	put(p, '|');
 	p->can_repeat = false;
 	p->branch_empty = p->after_bar = true;
 	return 0;
@@ -401,12 +414,9 @@ finish(struct parser *p)
 	if (p->branch_empty)
 		return fail(p, "empty alternative");
 	end_literal(p);
-	p->ere->may_be_large = p->copies * p->ere->pcre.len > ERE_LARGE;
 	if (p->alternatives)
-		buf_reset(&p->ere->literals);
-	if (p->ere->pcre.err == QE_LIMIT)
-		return fail(p, "too long");
-	return p->ere->pcre.err != 0 ? p->ere->pcre.err : p->ere->literals.err;
+		p->literals_len = 0;
+	return 0;
 }
 
 /* Bytes that no subject holds, or that end a line elsewhere. */
@@ -418,30 +428,52 @@ is_foreign(struct strv text)
 	       strv_find(text, '\n') != STRV_NPOS;
 }
 
+/* Room for whatever the text may become. */
+static int
+make_room(struct parser *p, struct ere *ere, size_t n)
+{
+	ere->pcre.max = ERE_GROWTH * ERE_BYTES_MAX + ERE_ROOM;
+	ere->literals.max = 2 * ERE_BYTES_MAX + ERE_ROOM;
+	buf_reset(&ere->pcre);
+	buf_reset(&ere->literals);
+	p->pcre = buf_reserve(&ere->pcre, ERE_GROWTH * n + ERE_ROOM);
+	p->literals = buf_reserve(&ere->literals, 2 * n + ERE_ROOM);
+	return p->pcre == NULL || p->literals == NULL ? QE_NOMEM : 0;
+}
+
+static int
+parse(struct parser *p)
+{
+	int r = 0;
+
+	if (is_foreign(p->rest))
+		return fail(p, "NUL or carriage return");
+	while (r == 0 && p->rest.len > 0)
+		r = piece(p);
+	return r == 0 ? finish(p) : r;
+}
+
 int
 ere_translate(struct strv text, struct ere *ere, const char **why)
 {
-	struct parser p = {
-		.rest = text, .ere = ere, .branch_empty = true, .copies = 1
-	};
-	int r = 0;
+	struct parser p = { .rest = text, .branch_empty = true, .copies = 1 };
+	int r;
 
-	ere->pcre.max = ERE_PCRE_MAX;
-	ere->literals.max = 2 * ERE_BYTES_MAX;
-	buf_reset(&ere->pcre);
-	buf_reset(&ere->literals);
-	ere->may_be_large = false;
-	if (text.len > ERE_BYTES_MAX)
-		r = fail(&p, "too long");
-	if (is_foreign(text))
-		r = fail(&p, "NUL or carriage return");
-	while (r == 0 && p.rest.len > 0)
-		r = piece(&p);
+	if (text.len > ERE_BYTES_MAX) {
+		*why = "too long";
+		return QE_SYNTAX;
+	}
+	r = make_room(&p, ere, text.len);
 	if (r == 0)
-		r = finish(&p);
+		r = parse(&p);
 	if (r == QE_SYNTAX)
 		*why = p.why;
-	return r;
+	if (r != 0)
+		return r;
+	ere->pcre.len = p.pcre_len;
+	ere->literals.len = p.literals_len;
+	ere->may_be_large = p.copies * p.pcre_len > ERE_LARGE;
+	return 0;
 }
 
 void

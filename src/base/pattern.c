@@ -55,28 +55,32 @@ gram_hash(uint32_t gram)
 	return (unsigned)((gram * UINT32_C(2654435761)) >> (32 - GRAM_BITS));
 }
 
-/* The group of n letters that begins at p, shorter ones told apart. */
+/*
+ * The last n of the letters in tail, which holds them one a byte; shorter
+ * groups are told apart by their length.
+ */
 static unsigned
-gram_at(const char *p, size_t n)
+gram_of(uint32_t tail, size_t n)
 {
-	uint32_t gram = (uint32_t)n;
+	uint32_t mask = (UINT32_C(1) << 8 * n) - 1;
 
-	for (size_t i = 0; i < n; i++)
-		gram = gram << 8 | (unsigned char)ascii_lower(p[i]);
-	return gram_hash(gram);
+	return gram_hash((tail & mask) | (uint32_t)n << 24);
 }
 
 static void
 gram_set_fill(struct gram_set *set, struct strv subject)
 {
+	uint32_t tail = 0;
+
 	memset(set, 0, sizeof(*set));
-	for (size_t i = 0; i < subject.len; i++)
-		for (size_t n = 1; n <= GRAM_BYTES_MAX && i + n <= subject.len;
-		     n++) {
-			unsigned gram = gram_at(subject.ptr + i, n);
+	for (size_t i = 0; i < subject.len; i++) {
+		tail = tail << 8 | (unsigned char)ascii_lower(subject.ptr[i]);
+		for (size_t n = 1; n <= GRAM_BYTES_MAX && n <= i + 1; n++) {
+			unsigned gram = gram_of(tail, n);
 
 			set->words[gram / 64] |= UINT64_C(1) << gram % 64;
 		}
+	}
 }
 
 static bool
@@ -100,11 +104,13 @@ grams_find(struct strv literals, uint16_t found[GRAMS_FOUND_MAX])
 	while (literals.len > 0) {
 		struct strv run = strv_cut(&literals, '\0', NULL);
 		size_t n = run.len < GRAM_BYTES_MAX ? run.len : GRAM_BYTES_MAX;
+		uint32_t tail = 0;
 
-		for (size_t i = 0; n > 0 && i + n <= run.len; i++)
-			if (count < GRAMS_FOUND_MAX)
-				found[count++] =
-				    (uint16_t)gram_at(run.ptr + i, n);
+		for (size_t i = 0; i < run.len; i++) {
+			tail = tail << 8 | (unsigned char)run.ptr[i];
+			if (i + 1 >= n && count < GRAMS_FOUND_MAX)
+				found[count++] = (uint16_t)gram_of(tail, n);
+		}
 	}
 	return count;
 }
