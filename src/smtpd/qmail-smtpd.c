@@ -12,6 +12,8 @@
 #include "smtpd/tarpit.h"
 #include "smtpd/trust.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct program program = {
@@ -71,9 +73,11 @@ converse(struct session *s)
 int
 main(void)
 {
-	struct session s = { .state = SESSION_OPEN };
+	struct session s;
 	bool in_order;
 
+	/* All but the buffers at its end: their pages come with their use. */
+	memset(&s, 0, offsetof(struct session, in_data));
 	program_begin(&program);
 	if (begin(&s))
 		converse(&s);

@@ -62,6 +62,7 @@ struct session {
 	struct buf scratch; /* the reply under way */
 	struct source in;
 	struct sink out;
+	/* The last members, and not zeroed: idle sessions are many. */
 	char in_data[SESSION_IN];
 	char out_data[SESSION_OUT];
 };
