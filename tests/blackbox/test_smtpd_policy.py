@@ -1,162 +1,380 @@
-"""Recipients judged by a whole mail server: under a real tcpserver, whose
-rules say who the client is, what is accepted is delivered, once, and what is
-refused is not."""
+"""qmail-smtpd's checks by lists of expressions and by dates; control/checks.
+
+Each check: what it refuses, what it lets pass, a broken file, its variables,
+off and watch.  All through connections under tcpserver.
+"""
+import datetime
 import os
-import shutil
-import smtplib
-import subprocess
 import time
 
 import pytest
 
-from home import (DEADLINE, ids_arguments, make_dirs, wait_for, write_file)
-from smtpd_driver import Smtpd
+from home import ROOT, make_dirs
+from smtpd_tcp import TcpSmtpd
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("tcpserver") is None, reason="tcpserver is not installed")
-
-MEMORY_MAX = 4096  # KiB
-
-
-def rules(home, text):
-    """A tcprules database; the options that make tcpserver use it."""
-    path = home.file("control", "smtpd.cdb")
-    subprocess.run(["tcprules", path, path + ".tmp"], input=text.encode(),
-                   check=True, timeout=DEADLINE, **ids_arguments())
-    return ("-x", path)
-
-
-def session(port):
-    s = smtplib.SMTP("127.0.0.1", port, "client.example", timeout=DEADLINE)
-    s.ehlo()
-    return s
-
-
-def send(port, sender, *recipients):
-    """Reply codes and texts of MAIL, each RCPT and the message."""
-    with session(port) as s:
-        said = [s.mail(sender)]
-        said += [s.rcpt(r) for r in recipients]
-        said.append(s.data("Subject: x\r\n\r\nhello\r\n")
-                    if any(c == 250 for c, _ in said[1:]) else None)
-    return [x if x is None else f"{x[0]} {x[1].decode()}" for x in said]
-
-
-def deliveries(home, name="joe"):
-    return len(home.user_messages(name))
+REFUSAL = {
+    "badhelo": "553 5.7.1 sorry, your helo or ehlo is incorrect",
+    "badmailfrom": "553 5.7.1 sorry, your envelope sender has been denied",
+    "badmailto": "553 5.7.1 sorry, your envelope recipient has been denied",
+}
+COMMAND = {"badhelo": "EHLO {}", "badmailfrom": "MAIL FROM:<{}>",
+           "badmailto": "RCPT TO:<{}>"}
+UNREADABLE = "451 4.3.0 unable to read controls"
+BAD = sorted(REFUSAL)
 
 
 @pytest.fixture
-def served(home):
-    """A home that delivers to joe, spam and all, and refuses the rest."""
-    for name in ("joe", "spam", "all"):
-        home.add_user(name, "./Maildir/\n")
-    write_file(home.file("home", "joe", ".qmail-yes"), "./Maildir/\n")
-    home.control("realrcptto", "1\n")
-    home.start()
-    home.spawn([os.path.join(home.bin, "qmail-realrcpt")])
-    wait_for(lambda: os.path.exists(home.file("run", "realrcpt")),
-             "qmail-realrcpt")
-    return home
+def smtpd(home):
+    sessions = []
+
+    def start(greet=True, **env):
+        sessions.append(TcpSmtpd(home, env, greet))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.close()
 
 
-def test_only_real_mailboxes_get_mail(served):
-    port = served.smtpd()
-    said = send(port, "s@x.example", "joe@a.example", "joe-yes@a.example",
-                "joe-no@a.example", "nobody@a.example", "joe@far.example")
-    bad = "550 5.1.1 sorry, no mailbox here by that name."
-    assert said[1:3] == ["250 2.1.5 ok"] * 2
-    assert said[3:5] == [bad, bad]
-    assert said[5].startswith("553 5.7.1 ")
-    assert said[6].startswith("250 2.6.0 ok ")
-    served.wait_log("end msg")
-    served.wait_empty()
-    assert deliveries(served) == 2
-    assert "failure" not in served.log()
-    assert "bounce" not in served.log()
+def ask(s, check, subject):
+    """The last line of what a check's command is answered."""
+    if check == "badmailto":
+        s.command("MAIL FROM:<s@x.example>")
+    return s.command(COMMAND[check].format(subject)).split("\n")[-1]
 
 
-def test_spammers_feed_one_mailbox(served):
-    options = rules(served, '127.:allow,BLACKLISTED="<spam@a.example>"\n')
-    port = served.smtpd(options=options)
-    said = send(port, "s@x.example", "joe@a.example", "x@far.example")
-    assert said[:3] == ["250 2.1.0 welcome spammer :)",
-                        "250 2.1.5 I feed spamassassin now!",
-                        "250 2.1.5 I feed spamassassin now!"]
-    served.wait_log("end msg")
-    served.wait_empty()
-    assert (deliveries(served, "spam"), deliveries(served)) == (1, 0)
+def verdict(s, check, subject):
+    said = ask(s, check, subject)
+    if said == REFUSAL[check]:
+        return "refused"
+    assert said[:3] == "250", said
+    return "accepted"
 
 
-def test_one_mailbox_for_all(served):
-    options = rules(served, '127.:allow,RCPTTOFIXED="all@a.example"\n')
-    port = served.smtpd(options=options)
-    said = send(port, "s@x.example", "joe@a.example", "joe-no@a.example")
-    assert said[1] == "250 2.1.5 ok" and said[2].startswith("550 5.1.1 ")
-    served.wait_log("end msg")
-    served.wait_empty()
-    assert (deliveries(served, "all"), deliveries(served)) == (1, 0)
+# -- expressions ---------------------------------------------------------
+@pytest.mark.parametrize("check", BAD)
+def test_expressions_refuse_and_let_pass(home, smtpd, check):
+    home.control("rcpthosts", "a.example\n.a.example\n")
+    home.control(check, "# comment\n\n^evil[0-9]+@\nspam.*\\.a\\.example$  \n")
+    s = smtpd()
+    for subject in ("evil1@a.example", "EVIL22@a.example",
+                    "u@spam.A.example"):
+        assert verdict(s, check, subject) == "refused", subject
+    for subject in ("evil@a.example", "xevil1@a.example", "u@a.example",
+                    "comment@a.example"):
+        assert verdict(s, check, subject) == "accepted", subject
 
 
-def test_login_by_pop3_opens_the_relay(served):
-    served.control("opensmtp", "logins\n")
-    logins = make_dirs(served.file("logins"))
-    port = served.smtpd()
-    with session(port) as s:
-        s.mail("s@x.example")
-        assert s.rcpt("x@far.example")[0] == 553
-    write_file(os.path.join(logins, "127.0.0.1"), "")
-    with session(port) as s:
-        s.mail("s@x.example")
-        assert s.rcpt("x@far.example")[0] == 250
-    os.utime(os.path.join(logins, "127.0.0.1"), (time.time() - 20000,) * 2)
-    with session(port) as s:
-        s.mail("s@x.example")
-        assert s.rcpt("x@far.example")[0] == 553
+@pytest.mark.parametrize("check", BAD)
+def test_broken_line_is_logged_and_the_rest_holds(home, smtpd, check):
+    home.control(check, "^evil@\nbro(ken\n*@spam\n[z-a]\nworse\r\nlast@\n")
+    s = smtpd()
+    assert verdict(s, check, "evil@a.example") == "refused"
+    assert verdict(s, check, "last@a.example") == "refused"
+    assert verdict(s, check, "broken@a.example") == "accepted"
+    for line, why in ((2, "unbalanced parenthesis"), (3, "nothing to repeat"),
+                      (4, "a range is in the wrong order"),
+                      (5, "NUL or carriage return")):
+        s.wait_log(f"qmail-smtpd: pid [0-9]+ control/{check} line {line}: "
+                   + why)
+    assert s.log().count("line 2:") == 1
 
 
-def test_program_judges_recipients(served):
-    judge = write_file(
-        served.file("judge"), "#!/bin/sh\n"
-        'case $SENDER/$RECIPIENT in\ngrey@*) exit 112;;\n'
-        '*/joe-yes@*) exit 22;;\n*/spam@*) exit 111;;\nesac\n', 0o755)
-    served.control("rcptcheck", judge + "\n")
-    port = served.smtpd()
-    said = send(port, "s@x.example", "joe-yes@a.example", "joe@a.example")
-    assert said[1:3] == ["452 4.2.2 mailbox full", "250 2.1.5 ok"]
-    served.wait_log("end msg")
-    with session(port) as s:
-        s.mail("grey@x.example")
-        assert s.rcpt("joe@a.example") == (
-            421, b"4.3.0 unable to verify recipient/sender (greylisting)")
-        assert s.noop()[0] == 250
-    with session(port) as s:
-        s.mail("s@x.example")
-        assert s.rcpt("spam@a.example")[0] == 421
-        with pytest.raises(smtplib.SMTPServerDisconnected):
-            s.noop()
-    served.wait_empty()
-    assert deliveries(served) == 1
+@pytest.mark.parametrize("check", BAD)
+def test_unreadable_file_is_a_temporary_failure(home, smtpd, check):
+    make_dirs(home.file("control", check))
+    s = smtpd()
+    assert ask(s, check, "u@a.example") == UNREADABLE
+    s.wait_log(f"control/{check}: ")
 
 
-# -- memory --------------------------------------------------------------
-def test_memory_with_all_recipient_checks(home):
-    home.add_user("joe")
-    home.assignments += [f"+:alias:{os.stat(home.path).st_uid}:"
-                         f"{os.stat(home.path).st_gid}:"
-                         f"{home.file('alias')}:-::"]
-    home.write_assignments()
-    home.control("validrcptto", "@a.example\n")
-    home.control("realrcptto", "1\n")
-    home.control("rcptcheck", "true\n")
-    home.run("qmail-newvrt", check=True)
-    s = Smtpd(home)
+@pytest.mark.parametrize("check", BAD)
+def test_too_large_file_is_a_temporary_failure(home, smtpd, check):
+    home.control(check, "x\n" * 200000)
+    s = smtpd()
+    assert ask(s, check, "u@a.example") == UNREADABLE
+    s.wait_log(f"control/{check}: too large")
+
+
+@pytest.mark.parametrize("check", BAD)
+def test_variable_names_another_file(home, smtpd, check):
+    home.control(check, "usual\n")
+    home.control("other", "special\n")
+    for path in ("control/other", home.file("control", "other")):
+        s = smtpd(**{check.upper(): path})
+        assert verdict(s, check, "special@a.example") == "refused"
+        assert verdict(s, check, "usual@a.example") == "accepted"
+    s = smtpd(**{check.upper(): "control/missing"})
+    assert ask(s, check, "usual@a.example") == UNREADABLE
+    s.wait_log("control/missing: file does not exist")
+    s = smtpd(**{check.upper(): ""})
+    assert verdict(s, check, "usual@a.example") == "refused"
+
+
+@pytest.mark.parametrize("check", BAD)
+@pytest.mark.parametrize("value", ["", "1"])
+def test_no_variable_switches_off(home, smtpd, check, value):
+    home.control(check, "usual\n")
+    s = smtpd(**{"NO_" + check.upper(): value})
+    assert verdict(s, check, "usual@a.example") == "accepted"
+
+
+@pytest.mark.parametrize("check", BAD)
+def test_modes(home, smtpd, check):
+    home.control(check, "usual\n")
+    for mode, result in (("off", "accepted"), ("watch", "accepted"),
+                         ("on", "refused")):
+        home.control("checks", f"{check}:{mode}\n")
+        s = smtpd()
+        assert verdict(s, check, "usual@a.example") == result
+        if mode == "watch":
+            s.wait_log(f"WATCH: {check}: {REFUSAL[check]}")
+        assert ("WATCH" in s.log()) == (mode == "watch")
+
+
+@pytest.mark.parametrize("check,line", [
+    ("badhelo", r"BADHELO: \| helo\(usual@a.example\)"),
+    ("badmailfrom", r"BADMAILFROM: <usual@a.example> \| helo\(x\)"),
+    ("badmailto",
+     r"BADMAILTO: <s@x.example> to <usual@a.example> \| helo\(x\)"),
+])
+def test_hits_are_logged(home, smtpd, check, line):
+    home.control(check, "# first\nusual\n")
+    for switch in ("0", "1"):
+        home.control("log/bmchecks", switch + "\n")
+        s = smtpd()
+        s.command("EHLO x")
+        assert verdict(s, check, "usual@a.example") == "refused"
+        if switch == "1":
+            s.wait_log(line + rf" \| control/{check} line 2$")
+        else:
+            s.command("NOOP")
+            assert check.upper() not in s.log()
+
+
+@pytest.mark.parametrize("check", BAD)
+def test_refusals_are_delayed_if_tarpitdelay_is_set(home, smtpd, check):
+    home.control(check, "usual\n")
+    for delay in (None, "1\n"):
+        home.control("tarpitdelay", delay)
+        s = smtpd()
+        began = time.monotonic()
+        assert verdict(s, check, "usual@a.example") == "refused"
+        assert (time.monotonic() - began > 0.9) == (delay is not None)
+
+
+def test_expression_without_end_is_no_match(home, smtpd):
+    home.control("badmailfrom", "(x+x+)+[0-9]\nlast\n")
+    s = smtpd()
+    began = time.monotonic()
+    assert verdict(s, "badmailfrom", "x" * 800) == "accepted"
+    assert verdict(s, "badmailfrom", "last" + "x" * 800) == "refused"
+    assert time.monotonic() - began < 5
+    s.wait_log("control/badmailfrom line 1: too much work on this subject, "
+               "taken for no match")
+
+
+# -- badhelo -------------------------------------------------------------
+def test_refused_helo_is_no_way_to_mail(home, smtpd):
+    home.control("badhelo", "^localhost$\n")
+    s = smtpd()
+    assert s.command("MAIL FROM:<a@b>") == "250 2.1.0 ok"
+    for verb in ("HELO", "EHLO"):
+        assert s.command(verb + " localhost") == REFUSAL["badhelo"]
+        assert s.command("MAIL FROM:<a@b>") == REFUSAL["badhelo"]
+    assert s.command("RCPT TO:<u@a.example>") == "503 5.5.1 MAIL first"
+    s.command("HELO mail.example")
+    assert s.command("MAIL FROM:<a@b>") == "250 2.1.0 ok"
+
+
+def test_badhelo_is_not_for_relay_clients(home, smtpd):
+    home.control("badhelo", ".\n")
+    home.control("badmailfrom", "^evil@\n")
+    home.control("badmailto", "^evil@\n")
+    s = smtpd(RELAYCLIENT="")
+    assert verdict(s, "badhelo", "localhost") == "accepted"
+    assert verdict(s, "badmailfrom", "evil@a.example") == "refused"
+    assert verdict(s, "badmailto", "evil@a.example") == "refused"
+
+
+# -- badmailfrom, badmailto, goodmailfrom --------------------------------
+def test_null_sender_is_an_empty_string(home, smtpd):
+    home.control("badmailfrom", "^$\n")
+    s = smtpd()
+    assert verdict(s, "badmailfrom", "") == "refused"
+    assert verdict(s, "badmailfrom", "a@b") == "accepted"
+
+
+def test_postmaster_is_never_refused_by_badmailto(home, smtpd):
+    home.control("badmailto", ".\n")
+    s = smtpd()
+    for subject in ("postmaster", "postmaster@a.example",
+                    "PostMaster@A.Example"):
+        assert verdict(s, "badmailto", subject) == "accepted"
+    assert verdict(s, "badmailto", "postmaster2@a.example") == "refused"
+
+
+def test_goodmailfrom_spares_badmailfrom_only(home, smtpd):
+    home.control("goodmailfrom", "^friend@\nbro(ken\n")
+    home.control("badmailfrom", "@spam\\.example$\n")
+    home.control("badmailto", "^closed@\n")
+    home.control("log/bmchecks", "1\n")
+    s = smtpd()
+    assert verdict(s, "badmailfrom", "friend@spam.example") == "accepted"
+    assert s.command("RCPT TO:<closed@a.example>") == REFUSAL["badmailto"]
+    assert s.command("RCPT TO:<u@b.example>") == (
+        "553 5.7.1 sorry, that domain isn't in my list of allowed rcpthosts")
+    s.wait_log(r"GOODMAILFROM: <friend@spam.example> \| helo\(\) \| "
+               "control/goodmailfrom line 1")
+    s.wait_log("control/goodmailfrom line 2: unbalanced parenthesis")
+    assert verdict(s, "badmailfrom", "foe@spam.example") == "refused"
+
+
+@pytest.mark.parametrize("switch", [
+    {"NO_GOODMAILFROM": ""}, {"GOODMAILFROM": "control/empty"}, "off",
+    "watch"])
+def test_goodmailfrom_switched_off(home, smtpd, switch):
+    home.control("goodmailfrom", "^friend@\n")
+    home.control("empty", "")
+    home.control("badmailfrom", "@spam\\.example$\n")
+    env = switch if isinstance(switch, dict) else {}
+    if not env:
+        home.control("checks", f"goodmailfrom:{switch}\n")
+    s = smtpd(**env)
+    assert verdict(s, "badmailfrom", "friend@spam.example") == "refused"
+    if switch == "watch":
+        s.wait_log("WATCH: goodmailfrom: good sender")
+
+
+def test_unreadable_goodmailfrom_is_a_temporary_failure(home, smtpd):
+    make_dirs(home.file("control", "goodmailfrom"))
+    s = smtpd()
+    assert s.command("MAIL FROM:<a@b>") == UNREADABLE
+
+
+@pytest.mark.skipif(not ROOT, reason="needs a file of another user")
+def test_file_of_another_user_is_a_temporary_failure(home, smtpd):
+    home.control("badmailfrom", "x\n")
+    os.chown(home.file("control", "badmailfrom"), 0, 0)
+    os.chmod(home.file("control", "badmailfrom"), 0o600)
+    s = smtpd()
+    assert s.command("MAIL FROM:<a@b>") == UNREADABLE
+    s.wait_log("control/badmailfrom: access denied")
+
+
+def test_nothing_refused_is_delivered(home, smtpd):
+    home.control("badmailto", "^closed@\n")
+    s = smtpd()
+    s.command("EHLO x")
+    said = s.command("MAIL FROM:<a@b>", "RCPT TO:<closed@a.example>",
+                     "RCPT TO:<open@a.example>", "DATA")
+    assert said[1:] == [REFUSAL["badmailto"], "250 2.1.5 ok", "354 go ahead"]
+    s.send("\r\nx\r\n.\r\n")
+    assert s.reply().startswith("250 2.6.0")
+    assert [m[1] for m in s.queue.messages()] == [[b"open@a.example"]]
+
+
+# -- datechecks ----------------------------------------------------------
+EXPIRED = "553 5.1.1 sorry, this address has expired."
+
+
+def on_day(days_ago):
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return (today - datetime.timedelta(days_ago)).strftime("%Y%m%d")
+
+
+def rcpt(s, local):
     s.command("MAIL FROM:<a@b>")
-    for block in range(20):
-        said = s.command(*[f"RCPT TO:<{'x-' * 300}{block}-{i}@a.example>"
-                           for i in range(100)])
-        assert {r[:3] for r in said} == {"550"}
-    for i in range(100):
-        assert s.command(f"RCPT TO:<joe@a.example>")[:3] == "250"
-    assert s.peak_memory() < MEMORY_MAX
-    s.close()
+    return s.command(f"RCPT TO:<{local}@a.example>")
+
+
+@pytest.fixture
+def away_from_midnight():
+    """Tests that count days must not begin in one and end in the next."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    left = 86400 - (now - now.replace(hour=0, minute=0, second=0)).seconds
+    if left < 10:
+        time.sleep(left + 1)
+
+
+def test_addresses_with_a_date(home, smtpd, away_from_midnight):
+    home.control("datechecks", "# lists\nqmail-list-:7\nday-:0\n")
+    s = smtpd()
+    for days in (-1000, -1, 0, 1, 6, 7):
+        assert rcpt(s, "qmail-list-" + on_day(days)) == "250 2.1.5 ok", days
+    for days in (8, 9, 400, 9000):
+        assert rcpt(s, "Qmail-List-" + on_day(days)) == EXPIRED, days
+    assert rcpt(s, "day-" + on_day(0)) == "250 2.1.5 ok"
+    assert rcpt(s, "day-" + on_day(1)) == EXPIRED
+
+
+def test_dates_that_are_none(home, smtpd):
+    home.control("datechecks", "l-:7\n")
+    s = smtpd()
+    for date in ("20990231", "20991301", "20990100", "20990132", "21000229",
+                 "00000000", "99999999", "19700101"):
+        assert rcpt(s, "l-" + date) == EXPIRED, date
+    for local in ("l-20960229", "l-99991231", "l-", "l-owner", "l-2026112",
+                  "l-200001011", "l-20000101x", "m-20000101", "20000101",
+                  "xl-20000101", "l-2000010a"):
+        assert rcpt(s, local) == "250 2.1.5 ok", local
+
+
+@pytest.mark.parametrize("text,line", [
+    ("l-:7\nm-:soon\n", 2), ("l-:-1\n", 1), ("l-:\n", 1),
+    ("l-:99999999\n", 1), ("l-:7 days\n", 1)])
+def test_broken_datechecks_are_a_temporary_failure(home, smtpd, text, line):
+    home.control("datechecks", text)
+    s = smtpd()
+    assert rcpt(s, "l-20990101") == UNREADABLE
+    assert rcpt(s, "joe") == "250 2.1.5 ok"
+    s.wait_log(f"control/datechecks line {line}: not a number of days")
+
+
+def test_unreadable_datechecks_are_a_temporary_failure(home, smtpd):
+    make_dirs(home.file("control", "datechecks"))
+    s = smtpd()
+    assert rcpt(s, "l-20990101") == UNREADABLE
+    s.wait_log("control/datechecks: ")
+
+
+def test_datechecks_modes_log_and_trust(home, smtpd):
+    home.control("datechecks", "l-:7\n")
+    home.control("log/datechecks", "1\n")
+    for mode, said in (("off", "250 2.1.5 ok"), ("watch", "250 2.1.5 ok"),
+                       ("on", EXPIRED)):
+        home.control("checks", f"datechecks:{mode}\n")
+        s = smtpd()
+        s.command("EHLO x")
+        assert rcpt(s, "l-20000101") == said
+        if mode == "watch":
+            s.wait_log(f"WATCH: datechecks: {EXPIRED}")
+        if mode == "on":
+            s.wait_log(r"EXPIRED: <a@b> to <l-20000101@a.example> \| "
+                       r"helo\(x\)$")
+    s = smtpd(RELAYCLIENT="")
+    assert rcpt(s, "l-20000101") == "250 2.1.5 ok"
+
+
+# -- control/checks ------------------------------------------------------
+@pytest.mark.parametrize("text,why", [
+    ("badhelo:off\nnosuch:off\n", "line 2: no such check"),
+    ("badhelo:maybe\n", "line 1: neither off, watch nor on"),
+    ("badhelo:\n", "line 1: neither off, watch nor on"),
+    ("badhelo:off\r\n", "line 1: carriage return"),
+    ("badhelo:off\0\n", "line 1: NUL byte"),
+])
+def test_broken_checks_end_the_session(home, smtpd, text, why):
+    home.control("checks", text)
+    s = smtpd(greet=False)
+    assert s.connect() == "421 4.3.0 unable to read controls"
+    assert s.at_end()
+    s.wait_log("control/checks " + why)
+
+
+def test_relay_stays_closed_without_its_checks(home, smtpd):
+    home.control("checks", "rcpthosts:off\nbare_recipient:watch\n")
+    s = smtpd()
+    s.command("MAIL FROM:<a@b>")
+    for recipient in ("u@a.example", "u@b.example", "u"):
+        assert s.command(f"RCPT TO:<{recipient}>").startswith("553 5.7.1")
