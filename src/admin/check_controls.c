@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "conf/control.h"
 #include "conf/control_file.h"
+#include "conf/mfcheck.h"
+#include "conf/nets.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,6 +24,24 @@ add_error(struct findings *f, int result, const struct control_error *err)
 		f->problems++;
 	else
 		f->unseen++;
+}
+
+/* Values with a form of their own; the file as such has been read. */
+static void
+check_form(struct findings *f, enum ctl id)
+{
+	struct nets nets = { .items = NULL };
+	struct mfcheck_times times;
+	struct control_error err;
+	int r = 0;
+
+	if (id == CTL_MXBLACKLIST)
+		r = nets_load(id, &nets, &err);
+	else if (id == CTL_MFCHECKTIME)
+		r = mfcheck_times_load(&times, &err);
+	if (r != 0)
+		add_error(f, r, &err);
+	nets_free(&nets);
 }
 
 static void
@@ -51,6 +71,8 @@ check_single(struct findings *f, enum ctl id)
 	if (r != 0 && (r != QE_ABSENT || id == CTL_ME) &&
 	    (control_exists(id) || id == CTL_ME))
 		add_error(f, r == QE_ABSENT ? QE_SYNTAX : r, &err);
+	else if (r == 0)
+		check_form(f, id);
 	buf_free(&value);
 }
 
@@ -89,6 +111,7 @@ check_list(struct findings *f, enum ctl id)
 		return;
 	}
 	check_lines(f, id, buf_view(&set.bytes));
+	check_form(f, id);
 	control_set_free(&set);
 }
 

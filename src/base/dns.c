@@ -149,6 +149,12 @@ dns_close(struct dns **dns)
 	*dns = NULL;
 }
 
+void
+dns_set_timeout(struct dns *dns, int64_t timeout_ms)
+{
+	dns->timeout_ms = timeout_ms;
+}
+
 /* One question, and the same for the end of an alias chain if need be. */
 static int
 look_up(struct dns *dns, struct strv name, unsigned type, int64_t deadline_ms,

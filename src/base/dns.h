@@ -23,6 +23,8 @@ struct dns; /* opaque */
  */
 int dns_open(struct strv servers, int64_t timeout_ms, struct dns **out);
 void dns_close(struct dns **dns);
+/* Another bound for the look-ups to come. */
+void dns_set_timeout(struct dns *dns, int64_t timeout_ms);
 
 struct dns_mx {
 	unsigned preference;

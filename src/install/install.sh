@@ -77,6 +77,9 @@ home() {
 		dir "$top/$sub" root 0755
 	done
 	dir "$top/alias" "$QMAILA" 02755
+	# What qmail-smtpd remembers; it is only a cache.
+	dir "$top/cache" root 0755
+	dir "$top/cache/mfcheck" "$QMAILD" 0700
 }
 
 # split area user mode: the numbered directories of a queue area

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 struct bmcheck;
+struct origin;
 struct rcptcheck;
 struct realrcptto;
 struct session;
@@ -81,7 +82,8 @@ struct notes {
 	struct rcptcheck *rcptcheck;
 	struct validrcptto *validrcptto;
 	struct realrcptto *realrcptto;
-	bool good_sender; /* of this transaction: VERDICT_GOOD */
+	struct origin *origin; /* what mfcheck, mxblacklist asked */
+	bool good_sender;      /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */
 	const struct check *held_by; /* NULL: none */
 	enum stage held_until;

@@ -9,6 +9,7 @@
 #include "mail/address.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/log.h"
+#include "smtpd/origin.h"
 
 struct verdict
 verdict_pass(void)
@@ -178,6 +179,7 @@ notes_reset(struct notes *notes)
 {
 	notes->good_sender = false;
 	realrcptto_reset(notes->realrcptto);
+	origin_reset(notes->origin);
 	if (notes->held_by != NULL && notes->held_by->stage >= STAGE_MAIL)
 		notes->held_by = NULL;
 }
@@ -242,4 +244,5 @@ notes_free(struct notes *notes)
 	rcptcheck_free(&notes->rcptcheck);
 	validrcptto_free(&notes->validrcptto);
 	realrcptto_free(&notes->realrcptto);
+	origin_free(&notes->origin);
 }

@@ -2,7 +2,7 @@
  * qmail-smtpd: receives mail by SMTP on descriptors 0 and 1 (RFC 5321).
  *
  * Runs as qmaild or whoever starts it.  Reads control/ and the environment,
- * writes to the client, to its log and to qmail-queue; writes no file.
+ * writes to the client, to its log, to qmail-queue and to cache/mfcheck.
  */
 #include "base/error.h"
 #include "base/program.h"

@@ -7,6 +7,8 @@ smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
 	checks/rcptcheck.o checks/validrcptto.o \
 	checks/realrcptto.o)
+smtpd.objects += $(addprefix smtpd/,exchangers.o callback.o callback_cache.o \
+	callback_limits.o origin.o checks/mfcheck.o checks/mxblacklist.o)
 TESTABLE += $(smtpd.objects)
 # Checks on names and addresses by lists of expressions, and on dates.
 smtpd.objects += $(addprefix smtpd/,bmcheck.o checks/badhelo.o \

@@ -18,7 +18,9 @@ const struct check *const checks_list[] = {
 	&check_validrcptto,
 	&check_realrcptto,
 	&check_realrcptto_data,
-	&check_rcptcheck, /* last: it runs a program */
+	&check_rcptcheck,
+	&check_mxblacklist, /* the network comes last */
+	&check_mfcheck,
 };
 /* clang-format on */
 

@@ -1,0 +1,20 @@
+/* Nets of IP addresses: "192.0.2.0/24", "2001:db8::/32", or one address. */
+#ifndef BASE_CIDR_H
+#define BASE_CIDR_H
+
+#include "base/net.h"
+
+struct cidr {
+	struct ipaddr ip;
+	unsigned bits; /* of ip that count */
+};
+
+/*
+ * 0 or QE_SYNTAX.  Bits of ip behind the prefix are cleared.  A net of IPv4
+ * addresses mapped into IPv6 becomes the IPv4 net.
+ */
+int cidr_parse(struct strv text, struct cidr *out);
+/* False for addresses of the other family. */
+bool cidr_has(const struct cidr *net, const struct ipaddr *ip);
+
+#endif
