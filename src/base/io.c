@@ -217,10 +217,17 @@ sink_init(struct sink *s, int fd, char *data, size_t cap)
 static int
 sink_write(struct sink *s, const char *data, size_t n)
 {
+	int64_t now = clock_mono_ms();
 	int64_t deadline =
-	    s->timeout_ms == 0 ? IO_FOREVER : clock_mono_ms() + s->timeout_ms;
+	    s->timeout_ms == 0 ? IO_FOREVER : now + s->timeout_ms;
 
-	s->err = io_write_until(s->fd, data, n, deadline);
+	if (s->end_ms != 0 && s->end_ms < deadline)
+		deadline = s->end_ms;
+	/* A reader that never lets us wait would not meet the end. */
+	errno = ETIMEDOUT;
+	s->err = s->end_ms != 0 && now >= s->end_ms
+		     ? QE_TIMEOUT
+		     : io_write_until(s->fd, data, n, deadline);
 	if (s->err != 0)
 		s->errnum = errno;
 	return s->err;

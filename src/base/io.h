@@ -59,6 +59,7 @@ struct sink {
 	char *data;
 	size_t cap, len;
 	int64_t timeout_ms; /* for each flush; 0: none */
+	int64_t end_ms;     /* of the last flush, however many; 0: none */
 	int err;
 	int errnum; /* errno of the failure */
 };

@@ -18,6 +18,8 @@ pop3_conn_init(struct pop3_conn *c, char *in, size_t in_size, char *out,
 		.end_ms = clock_deadline(session_seconds) };
 	source_init(&c->in, 0, in, in_size);
 	sink_init(&c->out, 1, out, out_size);
+	c->out.timeout_ms = POP3_IDLE * INT64_C(1000);
+	c->out.end_ms = c->end_ms;
 	/* At once and for good: a buffer that moves leaves copies behind. */
 	buf_reserve(&c->line, POP3_LINE_MAX);
 }
@@ -41,9 +43,6 @@ pop3_deadline(const struct pop3_conn *c)
 int
 pop3_flush(struct pop3_conn *c)
 {
-	int64_t left = pop3_deadline(c) - clock_mono_ms();
-
-	c->out.timeout_ms = left > 0 ? left : 1;
 	return sink_flush(&c->out);
 }
 

@@ -52,9 +52,8 @@ peer_flush(struct peer *s)
 
 	/* Without a buffer of its own it writes ours as it is. */
 	sink_init(&sink, s->fd, NULL, 0);
-	sink.timeout_ms = deadline(s) - clock_mono_ms();
-	if (sink.timeout_ms <= 0)
-		sink.timeout_ms = 1; /* 0 would mean for ever */
+	sink.timeout_ms = s->settings->remote_ms;
+	sink.end_ms = s->end_ms;
 	if (r == 0 && s->out.len > 0)
 		r = sink_put_view(&sink, buf_view(&s->out));
 	buf_reset(&s->out);

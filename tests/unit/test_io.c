@@ -192,6 +192,25 @@ test_sink_times_out(void **state)
 	assert_int_equal(s.errnum, ETIMEDOUT);
 }
 
+/* Even for a reader that is always ready. */
+static void
+test_sink_ends_for_good(void **state)
+{
+	char storage[8];
+	struct sink s;
+
+	(void)state;
+	sink_init(&s, fds[1], storage, sizeof(storage));
+	s.timeout_ms = 5000;
+	s.end_ms = clock_mono_ms() + 5000;
+	assert_int_equal(sink_put_str(&s, "in time"), 0);
+	assert_int_equal(sink_flush(&s), 0);
+	s.end_ms = clock_mono_ms();
+	assert_int_equal(sink_put_str(&s, "late"), 0);
+	assert_int_equal(sink_flush(&s), QE_TIMEOUT);
+	assert_int_equal(s.errnum, ETIMEDOUT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -208,6 +227,7 @@ main(void)
 		TEST(test_sink_writes_once),
 		TEST(test_sink_remembers_its_failure),
 		TEST(test_sink_times_out),
+		TEST(test_sink_ends_for_good),
 	};
 
 	return RUN_TESTS(tests);
