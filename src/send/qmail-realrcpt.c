@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -35,16 +36,23 @@ enum {
 	BACKLOG = 128,        /* questions that wait */
 	QUESTION_SECONDS = 5, /* for a question to arrive */
 	LOOKUP_SECONDS = 10,  /* for the password database */
-	CHILD_SECONDS = 20    /* for all of it */
+	CHILD_SECONDS = 20,   /* for all of it */
+	FULL_MS = 50          /* between looks for a free place */
 };
 
 static const char SOCKET_NEW[] = MAILBOX_SOCKET ".new";
 static const char LOCK[] = MAILBOX_SOCKET ".lock";
 
+struct child {
+	pid_t pid; /* 0: a free place */
+	int64_t deadline_ms;
+};
+
 struct server {
 	int listener;
 	int lock; /* for the life of this process, not of its children */
 	struct lookup lookup;
+	struct child children[CHILDREN_MAX];
 };
 
 static const struct program program = {
@@ -181,40 +189,61 @@ listen_socket(void)
 	return fd;
 }
 
-/* Takes the children that have ended; with all places taken, waits. */
-static unsigned
-reap(unsigned children)
+/* Takes the children that have ended. */
+static void
+reap(struct server *server)
 {
-	while (children > 0) {
-		int flags = children < CHILDREN_MAX ? WNOHANG : 0;
-		pid_t pid = waitpid(-1, NULL, flags);
+	pid_t pid;
 
-		if (pid == 0 || (pid < 0 && errno == ECHILD))
-			break;
-		children -= pid > 0;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (size_t i = 0; i < CHILDREN_MAX; i++)
+			if (server->children[i].pid == pid)
+				server->children[i].pid = 0;
+}
+
+/*
+ * A place for one more.  The alarm ends most of those that are late, but a
+ * user may have stopped the process that became him.
+ */
+static struct child *
+free_place(struct server *server)
+{
+	for (;;) {
+		int64_t now = clock_mono_ms();
+
+		reap(server);
+		for (size_t i = 0; i < CHILDREN_MAX; i++) {
+			struct child *child = &server->children[i];
+
+			if (child->pid == 0)
+				return child;
+			if (child->deadline_ms <= now)
+				kill(child->pid, SIGKILL);
+		}
+		clock_sleep_ms(FULL_MS);
 	}
-	return children;
 }
 
 static _Noreturn void
 accept_all(struct server *server)
 {
-	unsigned children = 0;
-
 	for (;;) {
 		int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+		struct child *child;
 		pid_t pid;
 
 		if (fd < 0) {
 			if (errno != EINTR && errno != ECONNABORTED)
-				clock_sleep_ms(100); /* no descriptors? */
+				clock_sleep_ms(FULL_MS); /* no descriptors? */
 			continue;
 		}
-		children = reap(children);
+		child = free_place(server);
 		pid = fork();
 		if (pid == 0)
 			serve(server, fd);
-		children += pid > 0;
+		if (pid > 0)
+			*child = (struct child){ pid,
+				clock_deadline(CHILD_SECONDS) };
 		io_close(&fd);
 	}
 }
@@ -222,7 +251,7 @@ accept_all(struct server *server)
 int
 main(int argc, char **argv)
 {
-	struct server server;
+	struct server server = { .lock = -1 };
 
 	(void)argv;
 	program_begin(&program);
