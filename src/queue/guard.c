@@ -61,7 +61,7 @@ void
 guard_signals(void)
 {
 	static const int deaf[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGPROF,
-		SIGVTALRM, SIGXCPU, SIGXFSZ, SIGTERM };
+		SIGVTALRM, SIGXCPU, SIGXFSZ };
 	static const int fatal[] = { SIGILL, SIGABRT, SIGFPE, SIGBUS, SIGSEGV,
 		SIGSYS };
 	sigset_t blocked;
@@ -86,6 +86,16 @@ guard_limits(void)
 		size.rlim_cur = size.rlim_max;
 		setrlimit(RLIMIT_FSIZE, &size);
 	}
+}
+
+void
+guard_hold_term(void)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 bool

@@ -18,6 +18,8 @@ enum queue_exit guard_descriptors(void);
 void guard_signals(void);
 /* Starts the timer; files may grow as far as the caller's hard limit. */
 void guard_limits(void);
+/* From now on TERM waits until we ask for it: we are about to commit. */
+void guard_hold_term(void);
 /* TERM has come: the caller has told its client that nothing was queued. */
 bool guard_is_unwanted(void);
 

@@ -274,6 +274,7 @@ take_in(struct arrival *a)
 		code = envelope_begin(a);
 	if (code != QQ_OK)
 		return code;
+	guard_hold_term();
 	if (io_sync(a->mess_fd) != 0)
 		return QQ_WRITE;
 	code = intd_create(a);
@@ -284,19 +285,29 @@ take_in(struct arrival *a)
 	/* In todo/ an envelope must be whole, or empty after a crash. */
 	if (a->envelope_bytes > ATOMIC_WRITE && io_sync(a->intd_fd) != 0)
 		return QQ_WRITE;
+	if (guard_is_unwanted())
+		return QQ_TIMEOUT;
 	if (link(a->intd, a->todo) < 0)
 		return QQ_TODO;
 	a->has_todo = true;
 	if (io_sync(a->intd_fd) != 0)
 		return QQ_TODO;
-	/* Until now nobody was told of it, so it can still be taken back. */
+	/* Nobody was told of it, so mostly it can still be taken back. */
 	if (guard_is_unwanted())
 		return QQ_TIMEOUT;
 	trigger_pull(a->id);
 	return QQ_OK;
 }
 
-/* The other way round, so that every step leaves one of the known states. */
+/*
+ * The other way round, so that every step leaves one of the known states.
+ *
+ * What has been in todo/ a search may have found, and qmail-send may deliver
+ * it.  Its records go by the number, so the file that the number comes from
+ * stays: or the next message had it, and its mail could go to the recipients
+ * of this one, which a caller can bring about.  qmail-send removes the file,
+ * as a message that it has delivered or as a leftover.
+ */
 static void
 undo(const struct arrival *a)
 {
@@ -304,7 +315,7 @@ undo(const struct arrival *a)
 		unlink(a->todo);
 	if (a->has_intd)
 		unlink(a->intd);
-	if (a->has_mess)
+	if (a->has_mess && !a->has_todo)
 		unlink(a->mess);
 	if (a->has_pid)
 		unlink(a->pid_path);
