@@ -67,8 +67,13 @@ def replay(path, home, smtpd):
             assert re.fullmatch(expected_line(rest), said), (rest, said)
         elif word == "EOF":
             assert session.at_end()
+        elif word == "EOF-CLIENT":
+            assert session.vanish() == 1
         elif word == "LOG":
-            assert re.search(expected_line(rest), session.log()), session.log()
+            assert re.search(f"^{expected_line(rest)}$", session.log(),
+                             re.M), (rest, session.log())
+        elif word == "NOLOG":
+            assert rest not in session.log(), session.log()
         elif word == "QUEUED":
             got = [" ".join([f"<{s.decode()}>"] + [r.decode() for r in rs])
                    for s, rs, _ in session.queue.messages()]
