@@ -92,6 +92,22 @@ is_absent(const struct intake *t, enum queue_area area, uint64_t id)
 	return lstat(path, &st) < 0 && errno == ENOENT;
 }
 
+/*
+ * A power cut may leave the name in todo/ of an envelope that was never
+ * flushed, so that its sender has heard of no success.
+ */
+static bool
+is_absent_or_empty(const struct intake *t, enum queue_area area, uint64_t id)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+
+	queue_path(&t->layout, area, id, path);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT;
+	return S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
 /* States S2 and S3, and nobody has touched it for long. */
 static void
 look_at_leftover(struct intake *t, uint64_t id)
@@ -108,8 +124,8 @@ look_at_leftover(struct intake *t, uint64_t id)
 	}
 	if (st.st_atime + LINK_LEFTOVER_AGE >= t->now)
 		return;
-	if (is_absent(t, QUEUE_INFO, id) && is_absent(t, QUEUE_TODO, id) &&
-	    !intake_tell(t, &stray))
+	if (is_absent(t, QUEUE_INFO, id) &&
+	    is_absent_or_empty(t, QUEUE_TODO, id) && !intake_tell(t, &stray))
 		t->next_cleanup = t->now; /* next time */
 }
 

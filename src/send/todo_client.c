@@ -207,9 +207,12 @@ take_stray(struct send *s, uint64_t id)
 	struct stat st;
 
 	queue_path(&s->layout, QUEUE_MESS, id, path);
-	if (message_find(s, id) == NULL && !cleaner_has(s, id) &&
-	    lstat(path, &st) == 0 && st.st_atime + LINK_LEFTOVER_AGE < s->now)
-		cleaner_ask(s, CLEAN_STRAY, id);
+	if (message_find(s, id) != NULL || cleaner_has(s, id) ||
+	    lstat(path, &st) < 0 || st.st_atime + LINK_LEFTOVER_AGE >= s->now)
+		return;
+	/* An empty envelope first: without mess it would never be found. */
+	cleaner_ask(s, CLEAN_TODO, id);
+	cleaner_ask(s, CLEAN_STRAY, id);
 }
 
 /* QE_SYNTAX if qmail-todo may not say that. */

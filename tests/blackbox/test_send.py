@@ -1049,6 +1049,25 @@ def test_trigger_names_a_message_in_hand(bench):
     assert b.log().count("new msg") == 1
 
 
+def test_empty_envelope_is_cleaned(either):
+    """A power cut may leave the name in todo/ without the envelope."""
+    b = either
+    old = int(time.time()) - 129700
+    ids = [b.make_message("s@x.example") for _ in range(3)]
+    for ident, envelope, when in ((ids[0], b"", old), (ids[1], b"", None),
+                                  (ids[2], b"u1\0p1\0", old)):
+        os.unlink(b.path("info", ident))
+        write_file(b.path("intd", ident), envelope)
+        os.link(b.path("intd", ident), b.path("todo", ident))
+        if when is not None:
+            os.utime(b.path("mess", ident), (when, when))
+    b.start()
+    wait_for(lambda: not b.exists("mess", ids[0]), "the leftover to go")
+    assert not b.exists("intd", ids[0]) and not b.exists("todo", ids[0])
+    time.sleep(0.1)
+    assert b.ids() == b.ids("todo") == sorted(ids[1:])
+
+
 def test_leftover_in_mess_is_cleaned(bench):
     b = bench
     old = int(time.time()) - 129700
