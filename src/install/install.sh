@@ -70,13 +70,41 @@ dir() {
 	own "$1" "$2" "$3"
 }
 
+# begin path: a directory to fill before its user gets it.  Until own is called
+# for it nobody else comes in, so nothing in there can be a link that leads us
+# elsewhere.  False if it belongs to somebody: then it is left as it is.
+begin() {
+	[ -d "$1" ] || mkdir -m 0700 "$1" || die "unable to make $1"
+	if [ $root = yes ]; then
+		[ "$(stat -L -c %u "$1")" = 0 ] || return 1
+		chmod 0700 "$1"
+	fi
+}
+
+# Whom no other user gets mail for: all of it into one Maildir.
+new_alias() {
+	a=$top/alias
+	# Without root an existing one cannot be told from a finished one.
+	[ $root = yes ] || [ ! -d "$a" ] || return 0
+	begin "$a" || return 0
+	for alias in postmaster mailer-daemon root; do
+		[ -f "$a/.qmail-$alias" ] && continue
+		echo "./Maildir/" > "$a/.qmail-$alias"
+		own "$a/.qmail-$alias" "$QMAILA" 0644
+	done
+	for sub in Maildir Maildir/tmp Maildir/new Maildir/cur; do
+		dir "$a/$sub" "$QMAILA" 0700
+	done
+	own "$a" "$QMAILA" 02755
+}
+
 home() {
 	dir "$top" root 0755
 	for sub in bin boot control doc users man man/man1 man/man5 man/man7 \
 		man/man8 run service; do
 		dir "$top/$sub" root 0755
 	done
-	dir "$top/alias" "$QMAILA" 02755
+	new_alias
 	# What qmail-smtpd remembers; it is only a cache.
 	dir "$top/cache" root 0755
 	dir "$top/cache/mfcheck" "$QMAILD" 0700
@@ -97,7 +125,8 @@ queue() {
 		say "keeping the queue in $q"
 		return
 	fi
-	dir "$q" "$QMAILQ" 0750
+	begin "$q" || die "$q belongs to $(stat -L -c %U "$q") and has no mess;" \
+		"move it away and install again"
 	dir "$q/pid" "$QMAILQ" 0700
 	dir "$q/intd" "$QMAILQ" 0700
 	dir "$q/todo" "$QMAILQ" 0750
@@ -114,12 +143,14 @@ queue() {
 	own "$q/lock/sendmutex" "$QMAILS" 0600
 	head -c 1024 /dev/zero > "$q/lock/tcpto"
 	own "$q/lock/tcpto" "$QMAILR" 0644
+	rm -f "$q/lock/trigger"
 	mkfifo "$q/lock/trigger"
 	own "$q/lock/trigger" "$QMAILS" 0622
 	# Last: its presence says that the queue is complete.
 	dir "$q/mess.new" "$QMAILQ" 0750
 	split "$q/mess.new" "$QMAILQ" 0750
 	mv "$q/mess.new" "$q/mess"
+	own "$q" "$QMAILQ" 0750
 }
 
 programs() {
@@ -161,15 +192,6 @@ configuration() {
 	echo "$name" > "$top/control/me"
 	own "$top/control/me" root 0644
 	say "new configuration for $name in $top/control"
-	for alias in postmaster mailer-daemon root; do
-		[ -f "$top/alias/.qmail-$alias" ] && continue
-		echo "./Maildir/" > "$top/alias/.qmail-$alias"
-		own "$top/alias/.qmail-$alias" "$QMAILA" 0644
-	done
-	for sub in . tmp new cur; do
-		dir "$top/alias/Maildir/$sub" "$QMAILA" 0700
-		own "$top/alias/Maildir/$sub" "$QMAILA" 0700
-	done
 }
 
 # run files: edited by admins, so an existing one stays

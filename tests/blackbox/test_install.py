@@ -122,6 +122,29 @@ cd "$REPO"
 make -s B=build/root QMAILHOME="$QMAILHOME" install
 cat "$QMAILHOME/control/concurrencylocal"
 tail -n 1 "$QMAILHOME/service/smtpd/run"
+section hostile
+# qmailq and alias have fallen to an attacker who waits for the next install.
+again() { make -s B=build/root QMAILHOME="$QMAILHOME" install 2>&1 || echo refused; }
+mkdir -m 755 "$WORK/victim"
+echo precious > "$WORK/victim/file"
+cd "$QMAILHOME/queue"
+mv mess mess.away
+mv lock/sendmutex lock/mutex.away
+ln -s "$WORK/victim/file" lock/sendmutex
+(cd "$REPO"; again)
+rm lock/sendmutex
+mv lock/mutex.away lock/sendmutex
+mv mess.away mess
+cd "$QMAILHOME/alias"
+rm -rf Maildir .qmail-root
+ln -s "$WORK/victim" Maildir
+ln -s "$WORK/victim/planted" .qmail-root
+mv "$QMAILHOME/control/me" "$QMAILHOME/control/me.away"
+(cd "$REPO"; again)
+mv "$QMAILHOME/control/me.away" "$QMAILHOME/control/me"
+find "$WORK/victim" -printf 'victim/%P %u %m\n'
+cat "$WORK/victim/file"
+cd "$REPO"
 section uninstall
 make -s B=build/root QMAILHOME="$QMAILHOME" uninstall
 ls "$QMAILHOME/bin" "$QMAILHOME/man/man8" | cat
@@ -271,6 +294,13 @@ def test_user_who_stops_everything_stops_nobody_else(installed):
 
 def test_second_install_keeps_configuration(installed):
     assert "\n77\n# mine\n" in installed["again"]
+
+
+def test_install_follows_no_link_of_a_fallen_account(installed):
+    text = installed["hostile"]
+    assert "refused" in text
+    assert "victim/ root 755\nvictim/file root 644\nprecious\n" in text
+    assert "planted" not in text
 
 
 def test_uninstall_takes_programs_only(installed):
