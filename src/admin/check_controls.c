@@ -3,9 +3,12 @@
  * complains of but was hardly meant.
  */
 #include "admin/findings.h"
+#include "base/ere.h"
 #include "base/error.h"
+#include "base/pattern.h"
 #include "conf/control.h"
 #include "conf/control_file.h"
+#include "conf/date_rules.h"
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
 
@@ -31,6 +34,7 @@ static void
 check_form(struct findings *f, enum ctl id)
 {
 	struct nets nets = { .items = NULL };
+	struct control_set rules = { .entries = NULL };
 	struct mfcheck_times times;
 	struct control_error err;
 	int r = 0;
@@ -39,9 +43,12 @@ check_form(struct findings *f, enum ctl id)
 		r = nets_load(id, &nets, &err);
 	else if (id == CTL_MFCHECKTIME)
 		r = mfcheck_times_load(&times, &err);
+	else if (id == CTL_DATECHECKS)
+		r = date_rules_load(&rules, &err);
 	if (r != 0)
 		add_error(f, r, &err);
 	nets_free(&nets);
+	control_set_free(&rules);
 }
 
 static void
@@ -64,6 +71,7 @@ check_single(struct findings *f, enum ctl id)
 		break;
 	case CT_LIST:
 	case CT_MAP:
+	case CT_PATTERNS:
 	case CT_CDB:
 		return;
 	}
@@ -113,6 +121,34 @@ check_list(struct findings *f, enum ctl id)
 	check_lines(f, id, buf_view(&set.bytes));
 	check_form(f, id);
 	control_set_free(&set);
+}
+
+/* Lines that are no expressions: their program ignores them. */
+static void
+check_patterns(struct findings *f, enum ctl id)
+{
+	struct buf text = BUF_LIMIT(PATTERN_FILE_MAX);
+	struct ere ere = { .may_be_large = false };
+	struct control_error err;
+	const char *why;
+	int r = control_file_read(id, &text, &err);
+	struct strv rest = buf_view(&text);
+
+	if (r != 0 && r != QE_ABSENT)
+		add_error(f, r, &err);
+	if (r == 0)
+		check_lines(f, id, rest);
+	for (unsigned number = 1; r == 0 && rest.len > 0; number++) {
+		struct strv line = strv_trim_end(strv_cut(&rest, '\n', NULL));
+
+		if (line.len == 0 || line.ptr[0] == '#')
+			continue;
+		if (ere_translate(line, &ere, &why) == QE_SYNTAX)
+			finding_problem(f, "control/%s line %u: %s",
+			    control_table[id].file, number, why);
+	}
+	ere_free(&ere);
+	buf_free(&text);
 }
 
 static void
@@ -170,6 +206,9 @@ check_controls(struct findings *f)
 		case CT_LIST:
 		case CT_MAP:
 			check_list(f, id);
+			break;
+		case CT_PATTERNS:
+			check_patterns(f, id);
 			break;
 		case CT_CDB:
 			check_cdb(f, id);

@@ -180,6 +180,7 @@ sentence_add(enum ctl id, struct buf *out)
 		break;
 	case CT_LIST:
 	case CT_MAP:
+	case CT_PATTERNS:
 		add_list(id, sentence, out);
 		break;
 	case CT_CDB:

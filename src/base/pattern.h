@@ -15,13 +15,14 @@
 #include <stddef.h>
 
 enum {
-	PATTERN_COUNT_MAX = 20000,   /* expressions of a list */
-	PATTERN_CODE_MAX = 1 << 20,  /* bytes of all that are compiled */
-	PATTERN_STEPS_MAX = 2000000, /* of one expression on one subject */
-	PATTERN_DEPTH_MAX = 5000,    /* of nested choices */
-	PATTERN_HEAP_MAX = 512,      /* KiB for them */
-	PATTERN_CALL_MS = 1000,      /* of the whole list on one subject */
-	PATTERN_JIT_AFTER = 16       /* uses before compiling it better */
+	PATTERN_FILE_MAX = 256 << 10, /* bytes of a file of them */
+	PATTERN_COUNT_MAX = 20000,    /* expressions of a list */
+	PATTERN_CODE_MAX = 1 << 20,   /* bytes of all that are compiled */
+	PATTERN_STEPS_MAX = 2000000,  /* of one expression on one subject */
+	PATTERN_DEPTH_MAX = 5000,     /* of nested choices */
+	PATTERN_HEAP_MAX = 512,       /* KiB for them */
+	PATTERN_CALL_MS = 1000,       /* of the whole list on one subject */
+	PATTERN_JIT_AFTER = 16        /* uses before compiling it better */
 };
 
 struct pattern_list; /* opaque */

@@ -20,7 +20,8 @@ enum control_kind {
 	CT_INT,
 	CT_LIST, /* one entry a line; '#' comments and empty lines ignored */
 	CT_MAP,  /* list of key:value, split at the first colon */
-	CT_CDB   /* made by a tool from a list; only named here */
+	CT_PATTERNS, /* expressions, one a line (base/pattern.h) */
+	CT_CDB       /* made by a tool from a list; only named here */
 };
 
 /* Programs that read a control, for the manual: bits. */

@@ -50,7 +50,7 @@ load(const struct session *s, struct bmcheck *check, bool may_be_absent)
 {
 	struct listener listener = { s, check };
 	const struct pattern_reporter reporter = { hear, &listener };
-	struct buf text = BUF_LIMIT(BMCHECK_FILE_MAX);
+	struct buf text = BUF_LIMIT(PATTERN_FILE_MAX);
 	int r = file_read(check->path, &text);
 
 	if (r == 0)

@@ -7,10 +7,7 @@
 
 #include "smtpd/session.h"
 
-enum {
-	BMCHECK_FILE_MAX = 256 << 10, /* bytes of a file */
-	BMCHECK_REPORTS_MAX = 20      /* lines logged about one file */
-};
+enum { BMCHECK_REPORTS_MAX = 20 }; /* lines logged about one file */
 
 struct bmcheck_kind {
 	enum bmcheck_list list;

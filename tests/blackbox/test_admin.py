@@ -552,6 +552,9 @@ def test_check_controls(checked):
     checked.control("virtualdomains", "v.example:joe\nno-colon\n x:y\n")
     checked.control("rcpthosts", "a\n\0\n")
     checked.control("morercpthosts", "m\n")
+    checked.control("badmailfrom", "# x\n^fine@\nbro(ken\n*@spam\n")
+    checked.control("badhelo", "dos\r\n")
+    checked.control("datechecks", "list-:7\nnews-:soon\n")
     code, lines = check(checked)
     assert code == 100
     assert sorted(lines) == sorted([
@@ -562,6 +565,10 @@ def test_check_controls(checked):
         "control/virtualdomains line 2: has no colon and is ignored",
         "control/virtualdomains line 3: begins with a blank",
         "control/rcpthosts line 2: NUL byte",
+        "control/badmailfrom line 3: unbalanced parenthesis",
+        "control/badmailfrom line 4: nothing to repeat",
+        "control/badhelo line 1: NUL or carriage return",
+        "control/datechecks line 2: not a number of days",
         "control/morercpthosts.cdb: does not exist; run qmail-newmrh"])
 
 

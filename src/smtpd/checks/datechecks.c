@@ -5,21 +5,14 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
-#include "conf/control_file.h"
+#include "conf/date_rules.h"
 #include "mail/address.h"
 #include "mail/date.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
 
-enum { DATE_DIGITS = 8, DAY_SECONDS = 86400, DAYS_MAX = 36525 };
-
-static struct verdict
-unreadable(const struct session *s, const struct control_error *err)
-{
-	log_trouble(s, err->text);
-	return verdict_reject(451, "4.3.0", "unable to read controls");
-}
+enum { DATE_DIGITS = 8, DAY_SECONDS = 86400 };
 
 static bool
 ends_in_a_date(struct strv local)
@@ -44,34 +37,12 @@ day_of(struct strv digits, int64_t *day)
 	    (unsigned)(number / 100 % 100), (unsigned)(number % 100), day);
 }
 
-/* Every line: a wrong one is found before the day it is needed. */
-static int
-check_rules(const struct control_set *rules, struct control_error *err)
-{
-	uint64_t days;
-
-	for (size_t i = 0; i < rules->count; i++) {
-		struct strv value = strv_trim_blanks(rules->entries[i].value);
-
-		if (strv_to_u64(value, DAYS_MAX, &days) == 0)
-			continue;
-		control_error_set(err, "control/datechecks",
-		    rules->entries[i].line, "not a number of days");
-		return QE_SYNTAX;
-	}
-	return 0;
-}
-
 static bool
-is_expired(const struct control_entry *rule, struct strv digits)
+is_expired(struct strv digits, int64_t days)
 {
 	int64_t day, today = clock_wall() / DAY_SECONDS;
-	uint64_t days = 0;
 
-	(void)strv_to_u64(strv_trim_blanks(rule->value), DAYS_MAX, &days);
-	if (day_of(digits, &day) != 0)
-		return true;
-	return today - day > (int64_t)days;
+	return day_of(digits, &day) != 0 || today - day > days;
 }
 
 static struct verdict
@@ -79,10 +50,10 @@ judge(
     const struct session *s, const struct control_set *rules, struct strv local)
 {
 	size_t prefix = local.len - DATE_DIGITS;
-	const struct control_entry *rule =
-	    control_set_find(rules, strv_head(local, prefix));
+	int64_t days;
 
-	if (rule == NULL || !is_expired(rule, strv_skip(local, prefix)))
+	if (date_rules_find(rules, strv_head(local, prefix), &days) != 0 ||
+	    !is_expired(strv_skip(local, prefix), days))
 		return verdict_pass();
 	if (s->settings.log.datechecks)
 		log_envelope(s, "EXPIRED");
@@ -98,15 +69,13 @@ run(const struct session *s, struct notes *notes)
 	if (!ends_in_a_date(local))
 		return verdict_pass();
 	if (!notes->has_date_rules) {
-		struct control_set rules;
-
-		if (control_set_load(CTL_DATECHECKS, &rules, &err) != 0)
-			return unreadable(s, &err);
-		notes->date_rules = rules;
+		if (date_rules_load(&notes->date_rules, &err) != 0) {
+			log_trouble(s, err.text);
+			return verdict_reject(
+			    451, "4.3.0", "unable to read controls");
+		}
 		notes->has_date_rules = true;
 	}
-	if (check_rules(&notes->date_rules, &err) != 0)
-		return unreadable(s, &err);
 	return judge(s, &notes->date_rules, local);
 }
 
