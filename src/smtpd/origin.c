@@ -68,11 +68,15 @@ origin_get(
 }
 
 static int
-find(const struct session *s, struct origin *o, struct strv domain)
+find(const struct session *s, struct origin *o)
 {
+	struct strv domain = address_domain(buf_view(&s->tx.sender));
 	int64_t left = o->deadline_ms - clock_mono_ms();
 	int r = 0;
 
+	/* Nobody could write to it, whatever the DNS says of such a name. */
+	if (address_breaks_path(buf_view(&s->tx.sender)))
+		return QE_ABSENT;
 	if (strv_starts(domain, STRV("[")))
 		return exchangers_literal(&o->exchangers, domain);
 	if (o->dns == NULL)
@@ -89,7 +93,7 @@ origin_find(const struct session *s, struct origin *o)
 {
 	if (!o->has_found) {
 		o->deadline_ms = session_deadline(s, o->seconds);
-		o->found = find(s, o, address_domain(buf_view(&s->tx.sender)));
+		o->found = find(s, o);
 		o->has_found = true;
 	}
 	return o->found;

@@ -140,6 +140,15 @@ def test_who_is_not_checked(site):
     assert rcpt(site, "s@gone.example", env={"RELAYCLIENT": ""}) == OK
 
 
+def test_good_senders_are_not_asked_about(site):
+    site.control("goodmailfrom", "@gone\\.example$\n")
+    site.control("mxblacklist", NETS)
+    assert rcpt(site, "s@gone.example") == OK
+    site.control("goodmailfrom", "listed\n")
+    assert rcpt(site, "s@gone.example") == NO_EXCHANGER
+    assert rcpt(site, "s@listed.example") == OK
+
+
 def test_relay_is_decided_first(site):
     assert rcpt(site, "s@gone.example", "r@far.example").startswith(
         "553 5.7.1 sorry, that domain")
@@ -233,6 +242,15 @@ def test_edns_is_offered_and_not_insisted_on(home, scripted):
     scripted(reply)
     assert rcpt(home, "s@x.example") == NO_EXCHANGER
     assert asked == [1, 0]
+
+
+@pytest.mark.parametrize("sender", [
+    '"a@b>c.example"', '"a@<c.example"', '"a@b> NOTIFY=NEVER"'])
+def test_sender_that_does_not_fit_into_smtp(home, scripted, sender):
+    server = scripted(lambda q, tcp: answer(
+        q, [record(b"\xc0\x0c", MX, mx(1, "m.example"))]))
+    assert rcpt(home, sender) == NO_EXCHANGER
+    assert server.queries == []
 
 
 def test_truncation_leads_to_tcp(home, scripted):
@@ -522,6 +540,16 @@ def test_sender_is_quoted_or_not_asked_for(net):
     assert peer.commands[2] == b'RCPT TO:<"a b> c"@mx.example>'
     assert net.rcpt("ü@mx.example") == OK
     assert peer.sessions == 1
+
+
+def test_broken_helohost(net):
+    net.home.control("helohost", " \n")
+    assert net.rcpt("s@mx.example") == UNREADABLE
+    net.home.control("helohost", None)
+    peer = net.peer()
+    assert net.rcpt("s@mx.example") == OK
+    peer.wait_quit()
+    assert peer.commands[0] == b"HELO a.example"
 
 
 def test_no_domain_is_not_called(net):

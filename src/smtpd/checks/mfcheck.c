@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
+#include "conf/control_file.h"
 #include "smtpd/callback_cache.h"
 #include "smtpd/callback_limits.h"
 #include "smtpd/checks/list.h"
@@ -132,6 +133,10 @@ load_more(struct origin *o, struct control_error *err)
 {
 	int r = o->helo.len > 0 ? 0 : control_line(CTL_HELOHOST, &o->helo, err);
 
+	if (r == 0 && o->helo.len == 0) {
+		control_error_set(err, "control/helohost", 1, "no name");
+		return QE_SYNTAX;
+	}
 	if (r == 0)
 		r = mfcheck_times_load(&o->times, err);
 	return r;
