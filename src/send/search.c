@@ -74,7 +74,9 @@ search_some(struct intake *t)
 		if (r == QE_EOF) {
 			t->searching = false;
 			t->searched = true;
-			t->next_search = t->now + SEARCH_INTERVAL;
+			t->next_search =
+			    t->now + (t->trigger.fd < 0 ? SEARCH_SLEEP
+							: SEARCH_INTERVAL);
 			if (t->now < t->disk_full_until)
 				t->next_search = t->disk_full_until;
 			return;

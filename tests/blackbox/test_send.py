@@ -1004,6 +1004,21 @@ def test_leftover_list_of_another_channel(bench):
     assert b.recipients() == ["temp@a.example"]
 
 
+def test_trigger_that_comes_late(bench):
+    """It could not be opened, for want of descriptors, say."""
+    b = bench
+    trigger = os.path.join(b.queue, "lock", "trigger")
+    os.rename(trigger, trigger + ".away")
+    b.start()
+    b.wait("warning: unable to open lock/trigger")
+    time.sleep(0.2)
+    os.rename(trigger + ".away", trigger)
+    b.inject("s@x.example", "joe@a.example")
+    b.wait("end msg")
+    b.inject("s@x.example", "joe@a.example")
+    b.wait("end msg", count=2, seconds=5)
+
+
 def test_foreign_puller(bench):
     b = bench.start()
     b.wait("status")
