@@ -16,9 +16,10 @@ config_free(struct send_config *config)
 	buf_free(&config->doublebouncehost);
 }
 
-/* *failed names the file in trouble. */
+/* *failed names the file in trouble, err says what and where. */
 static int
-config_load(struct send_config *config, enum ctl *failed)
+config_load(
+    struct send_config *config, enum ctl *failed, struct control_error *err)
 {
 	const struct {
 		enum ctl id;
@@ -37,17 +38,16 @@ config_load(struct send_config *config, enum ctl *failed)
 		{ CTL_CONCURRENCYLOCAL,  &config->concurrency[CHANNEL_LOCAL] },
 		{ CTL_CONCURRENCYREMOTE, &config->concurrency[CHANNEL_REMOTE]},
 	};
-	struct control_error err;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(lines) / sizeof(*lines); i++) {
 		*failed = lines[i].id;
-		r = control_line(lines[i].id, lines[i].out, &err);
+		r = control_line(lines[i].id, lines[i].out, err);
 	}
 	for (size_t i = 0; r == 0 && i < sizeof(numbers) / sizeof(*numbers);
 	     i++) {
 		*failed = numbers[i].id;
-		r = control_int(numbers[i].id, numbers[i].out, &err);
+		r = control_int(numbers[i].id, numbers[i].out, err);
 	}
 	return r;
 }
@@ -57,9 +57,13 @@ config_read(struct send *s)
 {
 	struct control_error err;
 	enum ctl failed;
-	int r = config_load(&s->config, &failed);
+	int r = config_load(&s->config, &failed, &err);
 
-	return r == 0 ? resolver_open(&s->resolver, &err) : r;
+	if (r == 0)
+		r = resolver_open(&s->resolver, &err);
+	if (r != 0)
+		slog_line(&s->log, "warning: %s", err.text);
+	return r;
 }
 
 void
@@ -103,12 +107,13 @@ config_reread(struct send *s)
 				   "to switch to home directory");
 		return;
 	}
-	if (config_load(&config, &failed) == 0) {
+	if (config_load(&config, &failed, &err) == 0) {
 		config_free(&s->config);
 		s->config = config;
 		config_apply_limits(s);
 	} else {
 		config_free(&config);
+		slog_line(&s->log, "warning: %s", err.text);
 		slog_line(&s->log, "alert: unable to reread control/%s",
 		    control_table[failed].file);
 	}

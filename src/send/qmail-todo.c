@@ -77,8 +77,10 @@ reread(struct intake *t)
 
 	if (chdir(program_home()) < 0)
 		return; /* qmail-send has said so */
-	if (resolver_reread(t->resolver, &failed, &err) != 0)
+	if (resolver_reread(t->resolver, &failed, &err) != 0) {
+		intake_note(t, "warning: %s", err.text);
 		intake_note(t, "alert: unable to reread control/%s", failed);
+	}
 	while (fchdir(t->queue_fd) < 0)
 		clock_sleep_ms(1000);
 }
@@ -232,8 +234,10 @@ start(struct intake *t)
 		_exit(EX_TEMPORARY);
 	if (chdir(program_home()) < 0)
 		cannot_start(t, "unable to switch to home directory");
-	if (resolver_open(&t->resolver, &err) != 0)
+	if (resolver_open(&t->resolver, &err) != 0) {
+		intake_note(t, "warning: %s", err.text);
 		cannot_start(t, "unable to read controls");
+	}
 	t->queue_fd = open("queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->queue_fd < 0 || fchdir(t->queue_fd) < 0 ||
 	    queue_layout_read(&t->layout) != 0)

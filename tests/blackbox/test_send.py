@@ -733,13 +733,15 @@ def test_hup_rereads(bench):
     b.home.control("locals", "a.example\n")
     os.chmod(b.home.file("control", "virtualdomains"), 0)
     b.signal(signal.SIGHUP)
-    b.wait("alert: unable to reread control/virtualdomains\n")
+    b.wait("warning: control/virtualdomains: access denied\n"
+           "alert: unable to reread control/virtualdomains\n")
     b.inject("s@x.example", "three@new.example")
     b.wait("to local three@new.example")
     os.unlink(b.home.file("control", "virtualdomains"))
     b.home.control("concurrencylocal", "many\n")
     b.signal(signal.SIGHUP)
-    b.wait("alert: unable to reread control/concurrencylocal\n")
+    b.wait("warning: control/concurrencylocal line 1: not a number\n"
+           "alert: unable to reread control/concurrencylocal\n")
     b.inject("s@x.example", "four@new.example")
     b.wait("to remote four@new.example")
     assert b.log().count("alert:") == 2
@@ -915,7 +917,9 @@ def test_cannot_start(bench, what, text):
                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                      env=b.home.environment(**env))
     out, _ = p.communicate(timeout=15)
-    assert out.decode() == f"alert: cannot start: {text}\n"
+    why = "warning: control/locals: access denied\n"
+    assert out.decode() == ((why if what == "locals" else "") +
+                            f"alert: cannot start: {text}\n")
     assert p.returncode == 111
 
 
