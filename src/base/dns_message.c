@@ -13,7 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LABEL_MAX = 63, OPT_BYTES = 11 };
+enum {
+	LABEL_MAX = 63,
+	OPT_BYTES = 11,
+	NAME_STEPS_MAX = 256 /* labels and pointers of one name */
+};
 
 /* Host names come from mail; these bytes would only mislead somebody. */
 static bool
@@ -122,11 +126,45 @@ get16(const unsigned char *p)
 	return (unsigned)(p[0] << 8 | p[1]);
 }
 
+/*
+ * dn_expand follows pointers for as long as there are bytes in the message,
+ * which thousands of records may ask of it.  No honest name has more labels
+ * and pointers than this.
+ */
+static bool
+is_name(const struct walk *w, const unsigned char *name)
+{
+	size_t len = (size_t)(w->end - w->start);
+	size_t at = (size_t)(name - w->start);
+
+	for (int i = 0; i < NAME_STEPS_MAX && at < len; i++) {
+		unsigned first = w->start[at];
+
+		if (first == 0)
+			return true;
+		if ((first & 0xc0) == 0)
+			at += 1 + first;
+		else if (at + 1 < len)
+			at = get16(w->start + at) & 0x3fff;
+		else
+			return false;
+	}
+	return false;
+}
+
+static int
+expand(const struct walk *w, const unsigned char *at, char out[DNS_TEXT_MAX])
+{
+	return is_name(w, at)
+		   ? dn_expand(w->start, w->end, at, out, DNS_TEXT_MAX)
+		   : -1;
+}
+
 /* A name, wherever in the message its pieces are: 0 or QE_TEMP. */
 static int
 walk_name(struct walk *w, char out[DNS_TEXT_MAX])
 {
-	int n = dn_expand(w->start, w->end, w->at, out, DNS_TEXT_MAX);
+	int n = expand(w, w->at, out);
 
 	if (n < 0)
 		return QE_TEMP;
@@ -236,7 +274,7 @@ static int
 expand_target(const struct walk *w, const unsigned char *data,
     const struct record *record, char out[DNS_TEXT_MAX])
 {
-	int n = dn_expand(w->start, w->end, data, out, DNS_TEXT_MAX);
+	int n = expand(w, data, out);
 
 	/* The name must end where its record ends. */
 	if (n < 0 || data + n != record->data + record->len)

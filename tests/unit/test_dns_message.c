@@ -308,6 +308,38 @@ test_damage(void **state)
 	}
 }
 
+/*
+ * A name that is one pointer after another takes long to follow, and a record
+ * that asks for it costs twelve bytes.
+ */
+static void
+test_dns_message_pointer_chains(void **state)
+{
+	enum { CHAIN = 8000, OWNERS = 4000 };
+	static struct packet p;
+	static char chain[2 * CHAIN];
+	struct dns_query q = query_for(DNS_A);
+	struct ipaddr_list list = { .items = NULL };
+	struct dns_found found = { .addresses = &list };
+	size_t at;
+
+	(void)state;
+	begin(&p, &q, 0x8180, 1 + OWNERS);
+	at = p.len + 11; /* of the data: behind owner and fixed part */
+	for (size_t i = 1; i < CHAIN; i++) {
+		size_t to = at + 2 * (i - 1);
+
+		chain[2 * i] = (char)(0xc0 | to >> 8);
+		chain[2 * i + 1] = (char)(to & 0xff);
+	}
+	add(&p, STRV("\0"), 16, 1, strv_from(chain, sizeof(chain)));
+	for (size_t i = 0; i < OWNERS; i++)
+		add(&p, strv_from(chain + sizeof(chain) - 2, 2), DNS_A, 1,
+		    STRV_EMPTY);
+	assert_int_equal(dns_answer_read(&q, p.bytes, p.len, &found), QE_TEMP);
+	ipaddr_list_free(&list);
+}
+
 int
 main(void)
 {
@@ -320,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_ends_of_chains),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_dns_message_pointer_chains),
 		cmocka_unit_test(test_damage),
 	};
 
