@@ -16,7 +16,7 @@ import pytest
 from home import TEST_UID, own, stop, wait_for, write_file
 
 SPAWNER = r'''#!/usr/bin/python3
-import json, os, select, sys
+import json, os, select, sys, time
 channel = os.path.basename(sys.argv[0])
 home = os.environ["QMAILHOME"]
 os.write(1, bytes([int(os.environ.get("FAKE_LIMIT", "120"))]))
@@ -35,10 +35,14 @@ def answer(number, recipient):
     if os.path.exists(override):
         text = open(override, "rb").read()
     os.write(1, bytes([number]) + text + b"\0")
-while not eof or held:
-    if not eof and select.select([0], [], [], 0.02)[0]:
+end = None  # of a spawner whose qmail-send is gone, released or not
+while not eof or (held and time.monotonic() < end):
+    if eof:
+        time.sleep(0.02)
+    elif select.select([0], [], [], 0.02)[0]:
         data = os.read(0, 65536)
         eof = not data
+        end = time.monotonic() + 60
         pending += data
         while pending[1:].count(b"\0") >= 3:
             number = pending[0]
