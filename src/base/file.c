@@ -7,12 +7,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { FILE_CHUNK = 4096 };
+enum { FILE_CHUNK = 4096, FILE_CHUNK_MIN = 128 };
 
-int
-file_read_fd(int fd, struct buf *out)
+/* chunk: bytes to make room for at first. */
+static int
+read_whole(int fd, size_t chunk, struct buf *out)
 {
-	size_t chunk = FILE_CHUNK;
 	size_t max = out->max == 0 ? BUF_MAX_DEFAULT : out->max;
 
 	for (;;) {
@@ -36,8 +36,25 @@ file_read_fd(int fd, struct buf *out)
 		if (room == 0)
 			return QE_LIMIT;
 		out->len += (size_t)got;
-		chunk = out->cap > FILE_CHUNK ? out->cap : FILE_CHUNK;
+		chunk = out->cap - out->len;
+		if (chunk == 0)
+			chunk = out->cap > FILE_CHUNK ? out->cap : FILE_CHUNK;
 	}
+}
+
+int
+file_read_fd(int fd, struct buf *out)
+{
+	return read_whole(fd, FILE_CHUNK, out);
+}
+
+/* Files of one line are many: a page for each would be too much. */
+static size_t
+first_chunk(off_t size)
+{
+	if (size < FILE_CHUNK_MIN)
+		return FILE_CHUNK_MIN;
+	return size < FILE_CHUNK ? (size_t)size + 1 : FILE_CHUNK;
 }
 
 int
@@ -57,7 +74,7 @@ file_read_at(int dirfd, const char *path, struct buf *out)
 		errno = EISDIR;
 		r = QE_SYS;
 	} else {
-		r = file_read_fd(fd, out);
+		r = read_whole(fd, first_chunk(st.st_size), out);
 	}
 	io_close(&fd);
 	return r;
