@@ -21,7 +21,8 @@ enum {
 	GRAM_SET = 1 << GRAM_BITS, /* bits of a subject's set */
 	GRAM_BYTES_MAX = 3,        /* letters of a group */
 	GRAMS_MAX = 12,            /* groups that an expression keeps */
-	GRAMS_FOUND_MAX = 2 * ERE_BYTES_MAX
+	GRAMS_FOUND_MAX = 2 * ERE_BYTES_MAX,
+	CLOCK_EVERY = 16 /* matches between looks at the clock */
 };
 
 struct pattern {
@@ -268,15 +269,23 @@ limit_steps(struct pattern_list *list, struct strv subject)
 	pcre2_set_match_limit(list->context, (uint32_t)(each < 50 ? 50 : each));
 }
 
-/* An expression that is used often is worth machine code. */
+/*
+ * An expression that is used often is worth machine code, as long as there is
+ * room for it.  Where it is not to be had, all goes on as before.
+ */
 static void
-count_use(struct pattern *pattern)
+count_use(struct pattern_list *list, struct pattern *pattern)
 {
+	size_t size = 0;
+
 	if (pattern->uses > PATTERN_JIT_AFTER)
 		return;
-	/* Where that is not to be had, all goes on as before. */
-	if (pattern->uses++ == PATTERN_JIT_AFTER)
-		(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+	if (pattern->uses++ < PATTERN_JIT_AFTER ||
+	    list->code_bytes > PATTERN_CODE_MAX / 2)
+		return;
+	if (pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0 &&
+	    pcre2_pattern_info(pattern->code, PCRE2_INFO_JITSIZE, &size) == 0)
+		list->code_bytes += size;
 }
 
 /* 0, QE_ABSENT, QE_NOMEM; beyond a bound it is reported as no match. */
@@ -287,8 +296,7 @@ match_one(struct pattern_list *list, struct pattern *pattern,
 	PCRE2_SPTR bytes = (PCRE2_SPTR)subject.ptr;
 	int r;
 
-	count_use(pattern);
-	limit_steps(list, subject);
+	count_use(list, pattern);
 	r = pcre2_match(pattern->code, bytes, subject.len, 0, 0, list->match,
 	    list->context);
 	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
@@ -318,12 +326,39 @@ try(struct pattern_list *list, struct pattern *pattern, struct strv subject,
 	return match_one(list, pattern, subject, reporter);
 }
 
+/* One subject and what was spent on it. */
+struct attempt {
+	struct strv subject;
+	size_t tried;
+	int64_t deadline;
+};
+
+/*
+ * Before each match: 0, QE_TIMEOUT or QE_NOMEM.  The clock is looked at now
+ * and then; it is not for nothing.
+ */
+static int
+attempt_next(struct attempt *attempt, struct pattern_list *list)
+{
+	int r;
+
+	if (attempt->tried++ % CLOCK_EVERY != 0)
+		return 0;
+	if (attempt->tried > 1)
+		return clock_mono_ms() < attempt->deadline ? 0 : QE_TIMEOUT;
+	attempt->deadline = clock_mono_ms() + PATTERN_CALL_MS;
+	r = prepare_matching(list);
+	if (r == 0)
+		limit_steps(list, attempt->subject);
+	return r;
+}
+
 int
 pattern_list_match(struct pattern_list *list, struct strv subject,
     const struct pattern_reporter *reporter, unsigned *line)
 {
+	struct attempt attempt = { .subject = subject };
 	struct gram_set set;
-	int64_t deadline = 0;
 
 	gram_set_fill(&set, subject);
 	for (size_t i = 0; i < list->count; i++) {
@@ -332,18 +367,19 @@ pattern_list_match(struct pattern_list *list, struct strv subject,
 
 		if (pattern->dead || !gram_set_has(&set, pattern))
 			continue;
-		if (deadline == 0)
-			deadline = clock_mono_ms() + PATTERN_CALL_MS;
-		r = try(list, pattern, subject, reporter);
+		r = attempt_next(&attempt, list);
+		if (r == 0)
+			r = try(list, pattern, subject, reporter);
 		if (r == 0)
 			*line = pattern->line;
+		if (r == QE_TIMEOUT) {
+			reporter->hear(reporter->arg, 0,
+			    "too much work on this subject, the rest is not "
+			    "asked");
+			return QE_ABSENT;
+		}
 		if (r != QE_ABSENT)
 			return r;
-		if (clock_mono_ms() < deadline)
-			continue;
-		reporter->hear(reporter->arg, 0,
-		    "too much work on this subject, the rest is not asked");
-		break;
 	}
 	return QE_ABSENT;
 }

@@ -24,8 +24,11 @@ BLOCK = 1 << 20
 def session(home):
     home.control("maxrcpt", "0\n")
     for name in ("badhelo", "badmailfrom", "badmailto"):
+        # Some of them have to be matched with each address.
         home.control(name, "".join(f"^.*spam{i}@[a-z]+\\.example$\n"
-                                   for i in range(1000)))
+                                   for i in range(950)) +
+                     "".join(f"^[a-z]*[0-9]{{{i},}}(a|b|ab)+@.*\\.com$\n"
+                             for i in range(50)))
     sink = write_file(home.file("sink"), "#!/bin/sh\ncat >/dev/null\n"
                       "cat <&1 >/dev/null\n", 0o755)
     s = Smtpd(home, {"QMAILQUEUE": sink, "NO_TARPITTING": ""})

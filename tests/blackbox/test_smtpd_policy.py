@@ -174,6 +174,16 @@ def test_expression_without_end_is_no_match(home, smtpd):
                "taken for no match")
 
 
+def test_expression_that_is_used_often_stays_the_same(home, smtpd):
+    """After a while it is machine code."""
+    home.control("badmailto", "^spam[0-9]+x?@[a-z]\\.example$\n")
+    s = smtpd()
+    s.command("MAIL FROM:<a@b>")
+    for _ in range(40):
+        assert s.command("RCPT TO:<spam1x@a.example>") == REFUSAL["badmailto"]
+        assert s.command("RCPT TO:<spamx@a.example>") == "250 2.1.5 ok"
+
+
 # -- badhelo -------------------------------------------------------------
 def test_refused_helo_is_no_way_to_mail(home, smtpd):
     home.control("badhelo", "^localhost$\n")

@@ -131,6 +131,27 @@ test_runaway_is_no_match_and_told(void **state)
 }
 
 static void
+test_list_of_runaways_ends_in_time(void **state)
+{
+	static const char line[] = "(x+x+)+[0-9]\n";
+	const size_t size = sizeof(line) - 1;
+	struct buf text = BUF_INIT;
+	struct pattern_list *list;
+
+	(void)state;
+	while (text.len + size < PATTERN_COUNT_MAX * size)
+		buf_add_str(&text, line);
+	list = parse(buf_cstr(&text));
+	assert_int_equal(ask(list, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), 0);
+	assert_int_equal(heard.line, 0);
+	assert_string_equal(
+	    heard.why, "too much work on this subject, the rest is not asked");
+	assert_int_equal(ask(list, "y"), 0);
+	pattern_list_free(&list);
+	buf_free(&text);
+}
+
+static void
 test_used_often_it_matches_the_same(void **state)
 {
 	struct pattern_list *list = parse("^[a-z]+[0-9]{2}@.*\\.example$\n");
@@ -252,6 +273,7 @@ main(void)
 		cmocka_unit_test(test_nothing_is_compiled_before_it_is_needed),
 		cmocka_unit_test(test_too_large_is_told_at_once),
 		cmocka_unit_test(test_runaway_is_no_match_and_told),
+		cmocka_unit_test(test_list_of_runaways_ends_in_time),
 		cmocka_unit_test(test_used_often_it_matches_the_same),
 		cmocka_unit_test(test_too_many_lines),
 		cmocka_unit_test(test_empty_list),
