@@ -137,6 +137,20 @@ add_list(enum ctl id, const struct sentence *sentence, struct buf *out)
 	control_set_free(&set);
 }
 
+/* Whether a path below the home is that of a control file of ours. */
+static bool
+is_control(const char *path)
+{
+	char known[CONTROL_PATH_MAX];
+
+	for (int id = 0; id < CTL_COUNT; id++) {
+		control_file_path((enum ctl)id, known);
+		if (strcmp(known, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether what a tool made is newer than what it was made from. */
 static void
 add_made(enum ctl id, const struct sentence *sentence, struct buf *out)
@@ -154,7 +168,9 @@ add_made(enum ctl id, const struct sentence *sentence, struct buf *out)
 	suffix = strrchr(path, '.');
 	if (suffix != NULL)
 		*suffix = '\0';
-	if (stat(path, &source) < 0)
+	if (!is_control(path))
+		buf_add_str(out, "Present; made from a text of your own.\n");
+	else if (stat(path, &source) < 0)
 		buf_addf(out, "Oops! There is no %s.\n", path);
 	else if (source.st_mtime > made.st_mtime)
 		buf_addf(out, "Oops! %s is newer.\n", path);

@@ -631,3 +631,9 @@ def test_showctl_usage(home):
     assert done.returncode == 100
     done = home.run("qmail-showctl", env={"QMAILHOME": home.file("nowhere")})
     assert done.returncode == 111
+
+
+def test_showctl_knows_the_rules_of_tcpserver(home):
+    put(home, "control/smtpd.cdb", "")
+    assert (b"smtpd.cdb: Present; made from a text of your own.\n"
+            in home.run("qmail-showctl").stdout)
