@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 ssize_t
@@ -156,6 +157,22 @@ source_init(struct source *s, int fd, char *data, size_t cap)
 	*s = (struct source){ .fd = fd, .data = data, .cap = cap };
 }
 
+/* Up to the first LF; where nobody can look ahead, byte by byte. */
+static ssize_t
+read_by_line(int fd, char *data, size_t n)
+{
+	ssize_t seen = recv(fd, data, n, MSG_PEEK | MSG_DONTWAIT);
+	const char *end;
+
+	if (seen < 0 && errno == ENOTSOCK)
+		return io_read(fd, data, 1);
+	if (seen <= 0)
+		return seen;
+	end = memchr(data, '\n', (size_t)seen);
+	return io_read(
+	    fd, data, end == NULL ? (size_t)seen : (size_t)(end - data) + 1);
+}
+
 int
 source_fill(struct source *s, int64_t deadline_ms)
 {
@@ -173,10 +190,11 @@ source_fill(struct source *s, int64_t deadline_ms)
 
 		if (r != 0)
 			return r;
-		got = io_read(s->fd, s->data, s->cap);
+		got = s->by_line ? read_by_line(s->fd, s->data, s->cap)
+				 : io_read(s->fd, s->data, s->cap);
 		if (got >= 0)
 			break;
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 			return QE_SYS;
 		/* Non-blocking, or somebody else was faster. */
 		r = io_wait(s->fd, POLLIN, deadline_ms);

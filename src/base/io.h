@@ -39,6 +39,9 @@ struct source {
 	char *data;
 	size_t cap, pos, len;
 	bool eof;
+	/* Never takes a byte behind an LF off the descriptor: what follows
+	 * belongs to another program.  Dear on what is no socket. */
+	bool by_line;
 };
 
 void source_init(struct source *s, int fd, char *data, size_t cap);

@@ -29,10 +29,7 @@ struct pop3_command {
 	struct strv argument; /* all behind the first blank, as it came */
 };
 
-/*
- * Memory for both directions is lent.  An in_size of 1 never takes a byte
- * behind the command's line off the descriptor.
- */
+/* Memory for both directions is lent. */
 void pop3_conn_init(struct pop3_conn *c, char *in, size_t in_size, char *out,
     size_t out_size, int64_t session_seconds);
 /* Wipes whatever was read. */

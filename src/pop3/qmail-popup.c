@@ -255,7 +255,7 @@ main(int argc, char **argv)
 		.flags = PROGRAM_FD0 | PROGRAM_FD1,
 		.umask = 077,
 	};
-	char in[1], out[POPUP_OUT_SIZE];
+	char in[POP3_LINE_MAX], out[POPUP_OUT_SIZE];
 	struct popup popup = { .user = BUF_LIMIT(POPUP_SECRET_MAX),
 		.stamp = BUF_LIMIT(POPUP_STAMP_MAX),
 		.subprogram = argv + 2 };
@@ -265,6 +265,7 @@ main(int argc, char **argv)
 	alarm(POPUP_SESSION_MAX + 1); /* holds even against a full socket */
 	pop3_conn_init(
 	    &popup.conn, in, sizeof in, out, sizeof out, POPUP_SESSION_MAX);
+	popup.conn.in.by_line = true;
 	if (argc < 3)
 		popup_end(&popup, "usage: popup hostname subprogram");
 	popup_configure(&popup);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 static int fds[2];
 
@@ -135,6 +136,45 @@ test_source_waits_on_nonblocking_descriptors(void **state)
 }
 
 static void
+check_by_line(int from, int to)
+{
+	char storage[64], rest[64];
+	struct source s;
+
+	source_init(&s, from, storage, sizeof(storage));
+	s.by_line = true;
+	assert_int_equal(source_fill(&s, clock_mono_ms() + 20), QE_TIMEOUT);
+	assert_int_equal(io_write_all(to, "PASS x\r\nLIST\r\n", 14), 0);
+	for (const char *p = "PASS x\r\n"; *p != '\0';) {
+		struct strv got;
+
+		assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+		got = source_peek(&s);
+		assert_int_equal(strncmp(got.ptr, p, got.len), 0);
+		p += got.len;
+		source_take(&s, got.len);
+	}
+	assert_int_equal(io_read(from, rest, sizeof(rest)), 6);
+	assert_int_equal(memcmp(rest, "LIST\r\n", 6), 0);
+	assert_int_equal(close(to), 0);
+	assert_int_equal(source_fill(&s, IO_FOREVER), QE_EOF);
+}
+
+/* What follows belongs to another program. */
+static void
+test_source_leaves_what_is_behind_the_line(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	check_by_line(fds[0], fds[1]);
+	fds[1] = -1;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	check_by_line(pair[0], pair[1]);
+	close(pair[0]);
+}
+
+static void
 test_sink_writes_once(void **state)
 {
 	char storage[8], got[32];
@@ -224,6 +264,7 @@ main(void)
 		TEST(test_io_sync_dir),
 		TEST(test_source_reads_when_empty_only),
 		TEST(test_source_waits_on_nonblocking_descriptors),
+		TEST(test_source_leaves_what_is_behind_the_line),
 		TEST(test_sink_writes_once),
 		TEST(test_sink_remembers_its_failure),
 		TEST(test_sink_times_out),
