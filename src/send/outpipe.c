@@ -36,7 +36,8 @@ outpipe_flush(struct outpipe *p)
 
 		if (did < 0 && errno == EINTR)
 			continue;
-		if (did < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		/* Full, or there is no page for more at the moment. */
+		if (did < 0 && (errno == EAGAIN || errno == ENOMEM))
 			break;
 		if (did < 0)
 			return QE_EOF;

@@ -143,7 +143,7 @@ write_reports(struct spawner *s)
 
 	if (did >= 0) {
 		buf_consume(&s->reports, (size_t)did);
-	} else if (errno != EAGAIN && errno != EINTR) {
+	} else if (errno != EAGAIN && errno != EINTR && errno != ENOMEM) {
 		s->reader_gone = s->input_ended = true;
 		buf_reset(&s->reports);
 	}
