@@ -198,24 +198,29 @@ mode_of(struct strv word, enum check_mode *mode)
 	return QE_SYNTAX;
 }
 
+/* A check may have two places in the list, for two stages. */
 static int
 set_mode(struct notes *notes, const struct control_entry *entry,
     struct control_error *err)
 {
 	struct strv name = strv_trim_blanks(entry->key);
-	size_t i = 0;
+	enum check_mode mode;
+	bool found = false;
 
-	while (i < checks_count &&
-	       !strv_eq_nocase(name, strv_of(checks_list[i]->name)))
-		i++;
-	if (i == checks_count)
-		control_error_set(
-		    err, "control/checks", entry->line, "no such check");
-	else if (mode_of(strv_trim_blanks(entry->value), &notes->modes[i]) != 0)
+	if (mode_of(strv_trim_blanks(entry->value), &mode) != 0) {
 		control_error_set(err, "control/checks", entry->line,
 		    "neither off, watch nor on");
-	else
+		return QE_SYNTAX;
+	}
+	for (size_t i = 0; i < checks_count; i++) {
+		if (!strv_eq_nocase(name, strv_of(checks_list[i]->name)))
+			continue;
+		notes->modes[i] = mode;
+		found = true;
+	}
+	if (found)
 		return 0;
+	control_error_set(err, "control/checks", entry->line, "no such check");
 	return QE_SYNTAX;
 }
 

@@ -327,6 +327,29 @@ test_modes_come_from_a_file(void **state)
 }
 
 static void
+test_modes_hold_for_every_place_of_a_check(void **state)
+{
+	struct control_error err;
+
+	(void)state;
+	for (size_t i = 0; i < checks_count; i++) {
+		struct buf line = BUF_INIT;
+
+		buf_addf(&line, "%s:watch\n", checks_list[i]->name);
+		unit_write("control/checks", buf_view(&line));
+		buf_free(&line);
+		notes_init(&s.notes);
+		assert_int_equal(notes_load_modes(&s.notes, &err), 0);
+		for (size_t j = 0; j < checks_count; j++)
+			assert_int_equal(
+			    s.notes.modes[j], strcmp(checks_list[j]->name,
+						  checks_list[i]->name) == 0
+						  ? CHECK_WATCH
+						  : CHECK_ON);
+	}
+}
+
+static void
 test_modes_that_make_no_sense_are_named(void **state)
 {
 	struct control_error err;
@@ -438,6 +461,9 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_modes_come_from_a_file, setup_home, teardown_home),
+		cmocka_unit_test_setup_teardown(
+		    test_modes_hold_for_every_place_of_a_check, setup_home,
+		    teardown_home),
 		cmocka_unit_test_setup_teardown(
 		    test_modes_that_make_no_sense_are_named, setup_home,
 		    teardown_home),
