@@ -6,6 +6,7 @@
 #include "base/ere.h"
 #include "base/error.h"
 #include "base/pattern.h"
+#include "conf/check_modes.h"
 #include "conf/control.h"
 #include "conf/control_file.h"
 #include "conf/date_rules.h"
@@ -45,6 +46,8 @@ check_form(struct findings *f, enum ctl id)
 		r = mfcheck_times_load(&times, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
+	else if (id == CTL_CHECKS)
+		r = check_modes_load(&rules, &err);
 	if (r != 0)
 		add_error(f, r, &err);
 	nets_free(&nets);

@@ -6,6 +6,7 @@
 #ifndef SMTPD_CHECK_H
 #define SMTPD_CHECK_H
 
+#include "conf/check_modes.h"
 #include "conf/control.h"
 #include "conf/hosts.h"
 #include "smtp/reply.h"
@@ -55,8 +56,6 @@ struct verdict {
 	enum tarpit_cause tarpit;
 	struct reply reply;
 };
-
-enum check_mode { CHECK_OFF, CHECK_WATCH, CHECK_ON };
 
 enum check_skip {
 	SKIP_TRUSTED = 1,    /* not for sessions that may relay */

@@ -4,8 +4,6 @@
  * relay: at STAGE_RELAY a recipient that no check accepts is refused.
  */
 #include "smtpd/pipeline.h"
-#include "base/error.h"
-#include "conf/control_file.h"
 #include "mail/address.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/log.h"
@@ -184,58 +182,20 @@ notes_reset(struct notes *notes)
 		notes->held_by = NULL;
 }
 
-static int
-mode_of(struct strv word, enum check_mode *mode)
-{
-	static const char *const words[] = { "off", "watch", "on" };
-
-	for (int i = 0; i < 3; i++) {
-		if (!strv_eq_nocase(word, strv_of(words[i])))
-			continue;
-		*mode = (enum check_mode)i;
-		return 0;
-	}
-	return QE_SYNTAX;
-}
-
 /* A check may have two places in the list, for two stages. */
-static int
-set_mode(struct notes *notes, const struct control_entry *entry,
-    struct control_error *err)
-{
-	struct strv name = strv_trim_blanks(entry->key);
-	enum check_mode mode;
-	bool found = false;
-
-	if (mode_of(strv_trim_blanks(entry->value), &mode) != 0) {
-		control_error_set(err, "control/checks", entry->line,
-		    "neither off, watch nor on");
-		return QE_SYNTAX;
-	}
-	for (size_t i = 0; i < checks_count; i++) {
-		if (!strv_eq_nocase(name, strv_of(checks_list[i]->name)))
-			continue;
-		notes->modes[i] = mode;
-		found = true;
-	}
-	if (found)
-		return 0;
-	control_error_set(err, "control/checks", entry->line, "no such check");
-	return QE_SYNTAX;
-}
-
 int
 notes_load_modes(struct notes *notes, struct control_error *err)
 {
-	struct control_set set;
-	int r = control_set_load(CTL_CHECKS, &set, err);
+	struct control_set modes;
+	int r = check_modes_load(&modes, err);
 
 	if (r != 0)
 		return r;
-	for (size_t i = 0; i < set.count && r == 0; i++)
-		r = set_mode(notes, &set.entries[i], err);
-	control_set_free(&set);
-	return r;
+	for (size_t i = 0; i < checks_count; i++)
+		notes->modes[i] =
+		    check_modes_find(&modes, checks_list[i]->name);
+	control_set_free(&modes);
+	return 0;
 }
 
 void

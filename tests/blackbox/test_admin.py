@@ -554,6 +554,7 @@ def test_check_controls(checked):
     checked.control("morercpthosts", "m\n")
     checked.control("badmailfrom", "# x\n^fine@\nbro(ken\n*@spam\n")
     checked.control("badhelo", "dos\r\n")
+    checked.control("checks", "badhelo:watch\nbadmailform:off\n")
     checked.control("datechecks", "list-:7\nnews-:soon\n")
     code, lines = check(checked)
     assert code == 100
@@ -568,6 +569,7 @@ def test_check_controls(checked):
         "control/badmailfrom line 3: unbalanced parenthesis",
         "control/badmailfrom line 4: nothing to repeat",
         "control/badhelo line 1: NUL or carriage return",
+        "control/checks line 2: no such check",
         "control/datechecks line 2: not a number of days",
         "control/morercpthosts.cdb: does not exist; run qmail-newmrh"])
 

@@ -1,6 +1,7 @@
 /*
  * All checks, in the order in which those of one stage are asked.  A new
- * check is a file beside this one, a declaration and a line here.
+ * check is a file beside this one, a declaration, a line here, and its name
+ * in conf/check_modes.c.
  */
 #include "smtpd/checks/list.h"
 
