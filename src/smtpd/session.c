@@ -49,6 +49,7 @@ session_init(struct session *s, int in_fd, int out_fd)
 	source_init(&s->in, in_fd, s->in_data, sizeof(s->in_data));
 	sink_init(&s->out, out_fd, s->out_data, sizeof(s->out_data));
 	s->deadline_ms = clock_deadline(SESSION_SECONDS_MAX);
+	s->out.end_ms = s->deadline_ms;
 }
 
 /*
