@@ -257,6 +257,7 @@ main(void)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGALRM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	start(&intake);
 	serve(&intake);
 	batch_commit(&intake);

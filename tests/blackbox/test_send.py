@@ -1016,6 +1016,22 @@ def test_leftover_list_of_another_channel(bench):
     assert b.recipients() == ["temp@a.example"]
 
 
+def test_term_to_the_preprocessor(bench):
+    """As at the shutdown of a host: what is done is remembered all the same."""
+    b = bench.start()
+    b.inject("s@x.example", "ok@a.example", "hold@a.example")
+    b.wait("success")
+    os.kill(b.helper("qmail-todo"), signal.SIGTERM)
+    b.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    b.release()
+    assert b.home.send.wait(15) == 0
+    assert "oh no" not in b.log()
+    b.start()
+    b.home.wait_empty()
+    assert sorted(b.recipients()) == ["hold@a.example", "ok@a.example"]
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize("program", [
     "qmail-send", "qmail-todo", "qmail-lspawn"])
