@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,8 +56,6 @@ standard_descriptors(unsigned flags)
 void
 program_begin(const struct program *program)
 {
-	static const struct rlimit no_core = { 0, 0 };
-
 	die_set_name(program->name);
 	standard_descriptors(program->flags);
 	if ((program->flags & PROGRAM_KEEP_UMASK) == 0)
@@ -67,7 +65,9 @@ program_begin(const struct program *program)
 	signal(SIGXFSZ, SIG_IGN);
 	/* A caller may ignore it; then waiting for a child would fail. */
 	signal(SIGCHLD, SIG_DFL);
-	setrlimit(RLIMIT_CORE, &no_core);
+	/* No core file of ours, and nobody of the same uid looks into us; what
+	 * we start is not concerned, as it would be by a limit. */
+	prctl(PR_SET_DUMPABLE, 0);
 	if ((program->flags & PROGRAM_HOME) != 0 && chdir(program_home()) < 0)
 		die_errno(EX_TEMPORARY, "unable to switch to home directory %s",
 		    program_home());

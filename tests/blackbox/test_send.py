@@ -1033,6 +1033,8 @@ def test_term_to_the_preprocessor(bench):
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers write, too")
 @pytest.mark.parametrize("program", [
     "qmail-send", "qmail-todo", "qmail-lspawn"])
 def test_pipes_without_memory(bench, program):

@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include <signal.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static char dir[64];
@@ -55,7 +55,6 @@ static int
 check_state(void)
 {
 	struct sigaction pipe_action, size_action;
-	struct rlimit core;
 	struct stat here, home;
 
 	sigaction(SIGPIPE, NULL, &pipe_action);
@@ -63,7 +62,7 @@ check_state(void)
 	if (pipe_action.sa_handler != SIG_IGN ||
 	    size_action.sa_handler != SIG_IGN)
 		return 1;
-	if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_cur != 0)
+	if (prctl(PR_GET_DUMPABLE) != 0)
 		return 2;
 	if (umask(0) != 033)
 		return 3;
