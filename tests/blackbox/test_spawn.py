@@ -164,7 +164,8 @@ def test_all_slots_at_once(mail):
     for number in range(120):
         assert s.wait(number) == b"Kdid 0+0+1\n"
     assert time.monotonic() - begin < 15
-    assert len(os.listdir(f"/proc/{s.process.pid}/fd")) < 10
+    if h.ROOT:  # who alone may look into our processes
+        assert len(os.listdir(f"/proc/{s.process.pid}/fd")) < 10
 
 
 def test_more_slots_than_a_byte_can_count(mail):
@@ -359,11 +360,12 @@ def test_look_up_process_holds_nothing(mail):
     assert s.ask(1, **who) == b"Kalias\ndid 0+0+1\n"
     assert s.wait(0) == b"Kdid 1+0+0\n"
     child, = s.children()
-    names = [os.readlink(f"/proc/{child}/fd/{fd}")
-             for fd in os.listdir(f"/proc/{child}/fd")]
-    assert sum(n.startswith("socket:") for n in names) == 1
-    assert not [n for n in names if "mess" in n]
-    assert len(names) == 4, names
+    if h.ROOT:  # who alone may look into our processes
+        names = [os.readlink(f"/proc/{child}/fd/{fd}")
+                 for fd in os.listdir(f"/proc/{child}/fd")]
+        assert sum(n.startswith("socket:") for n in names) == 1
+        assert not [n for n in names if "mess" in n]
+        assert len(names) == 4, names
     s.process.kill()
     s.process.wait(h.DEADLINE)
     h.wait_for(lambda: not os.path.exists(f"/proc/{child}"),
