@@ -1,4 +1,4 @@
-/* What a line of users/assign means (interface spec 5.5). */
+/* What a line of users/assign means (qmail-users(5)). */
 #include "admin/assign.h"
 #include "base/error.h"
 #include "conf/users.h"

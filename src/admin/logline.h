@@ -1,4 +1,4 @@
-/* Lines of a log cut into pieces that syslog takes (interface spec 10.3). */
+/* Lines of a log cut into pieces that syslog takes. */
 #ifndef ADMIN_LOGLINE_H
 #define ADMIN_LOGLINE_H
 

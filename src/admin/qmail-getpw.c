@@ -1,5 +1,5 @@
 /*
- * qmail-getpw: which account handles a local part (interface spec 5.4).
+ * qmail-getpw: which account handles a local part (qmail-users(5)).
  *
  * Run by qmail-lspawn as qmailp for addresses that users/cdb does not have.
  * Prints user, uid, gid, home, dash and extension, each with its NUL.  Reads

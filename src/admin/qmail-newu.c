@@ -1,5 +1,5 @@
 /*
- * qmail-newu: users/assign to users/cdb (interface spec 5.5).
+ * qmail-newu: users/assign to users/cdb (qmail-users(5)).
  *
  * Run by the owner of the home.  Readers see the old file or the new one,
  * never half of one.  Reads users/assign, writes users/cdb.tmp, users/cdb.

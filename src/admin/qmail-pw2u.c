@@ -1,6 +1,6 @@
 /*
  * qmail-pw2u: the password file on standard input to lines for users/assign
- * on standard output (interface spec 5.6).
+ * on standard output (qmail-pw2u(8)).
  *
  * Reads users/include, exclude, mailnames, subusers and append of the home,
  * and looks at home directories; writes no file.

@@ -1,6 +1,6 @@
 /*
  * qmail-qread: the messages that have been preprocessed, and what is left to
- * do for each recipient (interface spec 10.3).
+ * do for each recipient.
  *
  * Reads the queue of a running qmail-send and changes nothing.  Everything,
  * trouble included, goes to standard output, as its readers expect.

@@ -1,5 +1,5 @@
 /*
- * qmail-qstat: how many messages are in the queue (interface spec 10.3).
+ * qmail-qstat: how many messages are in the queue.
  *
  * Counts the files in mess/ and todo/, split or not; reads none of them.
  */

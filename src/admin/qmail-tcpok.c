@@ -1,5 +1,5 @@
 /*
- * qmail-tcpok: forgets all timeouts (interface spec 10.3).  Zeroes
+ * qmail-tcpok: forgets all timeouts.  Zeroes
  * queue/lock/tcpto of the home.
  */
 #include "base/die.h"

@@ -1,5 +1,5 @@
 /*
- * qmail-tcpto: the addresses that timed out of late (interface spec 10.3).
+ * qmail-tcpto: the addresses that timed out of late.
  * Reads queue/lock/tcpto of the home.
  */
 #include "base/clock.h"

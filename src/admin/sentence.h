@@ -1,4 +1,4 @@
-/* One sentence for each value of a control file (interface spec 10.3). */
+/* One sentence for each value of a control file. */
 #ifndef ADMIN_SENTENCE_H
 #define ADMIN_SENTENCE_H
 

@@ -1,6 +1,6 @@
 /*
- * splogger: lines of standard input to syslog, with a time stamp of their own
- * (interface spec 10.3).
+ * splogger: lines of standard input to syslog, with a time stamp of their
+ * own.
  *
  * Run by qmail-start as qmaill.  Reads descriptor 0 until it ends, opens
  * nothing but the system log.

@@ -1,4 +1,4 @@
-/* Descriptor 3 of the checkpassword interface (interface spec 9). */
+/* Descriptor 3 of the checkpassword interface (checkpassword(8)). */
 #include "auth/credentials.h"
 #include "base/error.h"
 #include "base/io.h"

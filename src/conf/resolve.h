@@ -1,6 +1,6 @@
 /*
  * Where an address goes: local or remote, by envnoathost, percenthack, locals
- * and virtualdomains (interface spec 4.4).  One piece for the preprocessor,
+ * and virtualdomains (qmail-address(5)).  One piece for the preprocessor,
  * for qmail-send's bounces and for qmail-smtpd's recipient checks.
  */
 #ifndef CONF_RESOLVE_H

@@ -1,6 +1,6 @@
 /*
  * Which account handles a local part: users/cdb first, then the password
- * file (interface spec 5.4).
+ * file (qmail-users(5)).
  */
 #ifndef CONF_USERS_H
 #define CONF_USERS_H

@@ -1,5 +1,5 @@
 /*
- * Carries out delivery instructions in their order (interface spec 6).
+ * Carries out delivery instructions in their order (qmail-local(8)).
  */
 #ifndef LOCAL_DELIVER_H
 #define LOCAL_DELIVER_H

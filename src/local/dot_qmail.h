@@ -1,5 +1,5 @@
 /*
- * .qmail files: what their lines mean (interface spec 6, dot-qmail(5)).
+ * .qmail files: what their lines mean (dot-qmail(5)).
  * Which one handles an address is conf/mailbox.h's.
  *
  * Works in the present directory, the user's home.  Nothing here delivers.

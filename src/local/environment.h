@@ -1,6 +1,6 @@
 /*
- * What a delivery knows, and the environment programs see of it (interface
- * spec 6): addresses and their parts, and the three lines that go in front of
+ * What a delivery knows, and the environment programs see of it
+ * (dot-qmail(5)): addresses and their parts, and the three lines that go in front of
  * a delivered message.
  */
 #ifndef LOCAL_ENVIRONMENT_H

@@ -1,5 +1,5 @@
 /*
- * qmail-clean(8): removes files that qmail-send may not (interface spec 2.5).
+ * qmail-clean(8): removes files that qmail-send may not.
  *
  * User: qmailq.  Requests "foop/<id>\0" and "todo/<id>\0" on descriptor 0,
  * one byte of answer to each on 1.  Files: unlinks in mess, intd, todo, pid.

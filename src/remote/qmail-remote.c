@@ -1,6 +1,6 @@
 /*
  * qmail-remote host sender recipient ...: sends the message on descriptor 0
- * by SMTP and reports on descriptor 1 (interface spec 7).  Always exits 0.
+ * by SMTP and reports on descriptor 1 (qmail-remote(8)).  Always exits 0.
  *
  * Runs as qmailr below qmail-rspawn, which hands it the message's descriptor.
  * Reads control/ and queue/lock/tcpto of the home; writes tcpto only.  Says

@@ -1,6 +1,6 @@
 /*
  * What qmail-remote tells qmail-rspawn: a record for each recipient that was
- * asked for, in their order, and one for the message (interface spec 7).
+ * asked for, in their order, and one for the message (qmail-remote(8)).
  */
 #ifndef REMOTE_REPORT_H
 #define REMOTE_REPORT_H

@@ -1,5 +1,5 @@
 /*
- * Routing (RFC 5321 section 5.1, interface spec 7).
+ * Routing (RFC 5321 section 5.1, qmail-remote(8)).
  *
  * Exchangers are looked up one preference at a time: most messages need the
  * first address only.  From the preference at which this host itself is found

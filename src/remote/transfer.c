@@ -1,6 +1,6 @@
 /*
  * MAIL, RCPT, DATA, the message and the final dot, with the words of the
- * report for each way this can go (interface spec 7).
+ * report for each way this can go (qmail-remote(8)).
  *
  * A message is taken for accepted only after a 2xx to its final dot.  When the
  * connection dies between the dot and that reply nobody can know, and the

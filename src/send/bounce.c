@@ -1,6 +1,6 @@
 /*
  * Bounces: the paragraphs that gather in bounce/, and the message around them
- * (interface spec 2.2 and 4.6).  Others parse it; every byte counts.
+ * (qmail-send(8)).  Others parse it; every byte counts.
  */
 #include "base/error.h"
 #include "base/io.h"

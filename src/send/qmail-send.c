@@ -1,5 +1,5 @@
 /*
- * qmail-send(8): delivers what is in the queue (interface spec 4).
+ * qmail-send(8): delivers what is in the queue.
  *
  * User: qmails.  Files: owns info, local, remote, bounce and lock/sendmutex.
  * Descriptors 0 to 6 come from qmail-start: log, two to qmail-lspawn, two to

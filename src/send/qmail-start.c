@@ -1,6 +1,6 @@
 /*
  * qmail-start(8): starts qmail-send's helpers, each under its own user and
- * with its own pipes, and becomes qmail-send (interface spec 1.4).
+ * with its own pipes, and becomes qmail-send (qmail-start(8)).
  *
  * User: root; without root all roles run under the caller's ids.  Reads
  * nothing but the names of users and groups.  Limits, environment and signals

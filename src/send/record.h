@@ -1,6 +1,6 @@
 /*
  * Writes the records of a message: local, remote and, as the last one, info
- * (interface spec 2.2).  Until record_commit has flushed them, todo/ is the
+ * (qmail-queue(5)).  Until record_commit has flushed them, todo/ is the
  * message's only record and stays.
  *
  * Writing and flushing are two steps, so that messages that come together

@@ -1,5 +1,5 @@
 /*
- * The protocol with qmail-lspawn and qmail-rspawn (interface spec 5.1), seen
+ * The protocol with qmail-lspawn and qmail-rspawn (qmail-lspawn(8)), seen
  * from qmail-send.
  *
  * A spawner says its limit in its first byte, and deliveries have numbers of
@@ -52,7 +52,7 @@ size_t spawn_report_feed(
 void spawn_report_reset(struct spawn_report *report);
 
 /*
- * The sender that the spawner hears (interface spec 4.5): a VERP sender is
+ * The sender that the spawner hears (qmail-address(5)): a VERP sender is
  * expanded for this recipient, all others pass as they are.
  */
 void spawn_link_add_sender(

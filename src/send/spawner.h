@@ -1,6 +1,6 @@
 /*
  * The loop of qmail-lspawn and qmail-rspawn: requests on descriptor 0, one
- * child for each delivery, reports on descriptor 1 (interface spec 5.1).
+ * child for each delivery, reports on descriptor 1 (qmail-lspawn(8)).
  *
  * What differs between the two is a struct spawner_role.  Nothing waits for
  * anything but the poll: not for a child, a slow reader or a look-up.

@@ -1,6 +1,6 @@
 /*
  * What qmail-send is told about a delivery: from a child's exit and words to
- * K, Z or D and text (interface spec 5.2 and 5.3).  Texts hold no NUL.
+ * K, Z or D and text (qmail-lspawn(8)).  Texts hold no NUL.
  */
 #ifndef SEND_SPAWNER_REPORT_H
 #define SEND_SPAWNER_REPORT_H

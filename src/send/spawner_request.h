@@ -1,5 +1,5 @@
 /*
- * Requests from qmail-send to a spawner (interface spec 5.1):
+ * Requests from qmail-send to a spawner (qmail-lspawn(8)):
  * <delivery number><message id>\0<sender>\0<recipient>\0, in any portions.
  * The number is one byte, or two (least significant first) if the spawner has
  * announced more deliveries than a byte can count; see spawn_link.h.

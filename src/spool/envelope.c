@@ -1,5 +1,5 @@
 /*
- * The records of queue files: a letter, text, a NUL (interface spec 2.2).
+ * The records of queue files: a letter, text, a NUL (qmail-queue(5)).
  * One codec for intd, todo, info, local and remote.
  */
 #include "base/error.h"

@@ -1,4 +1,4 @@
-/* The envelope on its way into qmail-queue (interface spec 3.1). */
+/* The envelope on its way into qmail-queue (qmail-queue(8)). */
 #include "spool/envelope_stream.h"
 #include "base/error.h"
 #include "spool/queue.h"

@@ -1,5 +1,5 @@
 /*
- * The queue on disk: paths, states and record codecs (interface spec 2).
+ * The queue on disk: paths, states and record codecs (qmail-queue(5)).
  *
  * Paths are relative to the queue directory.  The number of split directories
  * and whether todo/ and intd/ are split too are read from the queue itself.

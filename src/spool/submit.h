@@ -46,7 +46,7 @@ void submit_recipient(struct submit *s, struct strv recipient);
 struct submit_result {
 	bool ok;
 	bool permanent; /* else temporary */
-	/* As in the table of the interface spec 3.2, without the first letter,
+	/* As in the table of qmail-queue(8), without the first letter,
 	 * e.g. "qq out of memory (#4.3.0)"; control characters removed. */
 	char text[SUBMIT_CUSTOM_MAX + 1];
 };
@@ -64,7 +64,7 @@ void submit_close(
 void submit_abort(struct submit *s);
 
 /*
- * The text for an exit code of qmail-queue: "Dmail server ..." (spec 3.2); -1
+ * The text for an exit code of qmail-queue: "Dmail server ..."; -1
  * stands for a signal, and 0 gives an empty text.
  */
 const char *submit_exit_text(int exit_code);

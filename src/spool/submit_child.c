@@ -1,6 +1,6 @@
 /*
  * Waits for qmail-queue or what stands in its place, and turns its end into
- * words (interface spec 3.2).
+ * words (qmail-queue(8)).
  *
  * A background process that keeps the pipe open is not waited for: when the
  * child has ended, what it said is already in the pipe.

@@ -1,5 +1,5 @@
 /*
- * queue/lock/tcpto: addresses that timed out of late (interface spec 2.6).
+ * queue/lock/tcpto: addresses that timed out of late (qmail-queue(5)).
  *
  * A hint that several qmail-remote share: every failure means "not recorded".
  * Readers take no lock, for a torn record only costs or saves one attempt;

@@ -1,5 +1,5 @@
 /*
- * lock/tcpto: addresses that timed out of late (interface spec 2.6).  Paths
+ * lock/tcpto: addresses that timed out of late (qmail-queue(5)).  Paths
  * are relative to the home.  A missing file means nothing is skipped.
  */
 #ifndef SPOOL_TCPTO_H

@@ -1,5 +1,5 @@
 /*
- * lock/trigger, both ends (interface spec 2.6).
+ * lock/trigger, both ends (qmail-queue(5)).
  *
  * The FIFO is writable for everybody: what is read from it is a hint, never a
  * fact, and every doubt ends in a search of todo/.
