@@ -1,7 +1,8 @@
 /*
  * Is there a mailbox behind an account and an extension?  The decisions that
- * qmail-lspawn and qmail-local make before they deliver, in one piece, so that qmail-smtpd refuses exactly the recipients
- * that would bounce.  Nothing here reads instructions or delivers.
+ * qmail-lspawn and qmail-local make before they deliver, in one piece, so that
+ * qmail-smtpd refuses exactly the recipients that would bounce.  Nothing here
+ * reads instructions or delivers.
  */
 #ifndef CONF_MAILBOX_H
 #define CONF_MAILBOX_H

@@ -1,7 +1,7 @@
 /*
  * What a delivery knows, and the environment programs see of it
- * (dot-qmail(5)): addresses and their parts, and the three lines that go in front of
- * a delivered message.
+ * (dot-qmail(5)): addresses and their parts, and the three lines that go in
+ * front of a delivered message.
  */
 #ifndef LOCAL_ENVIRONMENT_H
 #define LOCAL_ENVIRONMENT_H

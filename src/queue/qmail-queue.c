@@ -1,6 +1,6 @@
 /*
  * qmail-queue(8): takes one message, on descriptor 0, and its envelope, on 1,
- * into the queue (qmail-queue(8)).
+ * into the queue.
  *
  * User: setuid qmailq, started by anybody.  Files: writes pid, mess, intd and
  * todo, reads control/bigbrother, some owners and /etc/passwd.  Never prints,

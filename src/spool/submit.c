@@ -1,5 +1,5 @@
 /*
- * The client side of qmail-queue (qmail-queue(8)).
+ * The client side of qmail-queue(8).
  *
  * All writes are non-blocking: while the child does not read, its own words
  * are taken off the third pipe, so that neither side waits for the other for
