@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "mail/address.h"
-#include "remote/transfer.h"
 #include "spool/tcpto.h"
 
 #include <errno.h>
@@ -81,33 +80,6 @@ report_no_target(struct report *report, const struct route *route)
 	}
 }
 
-static enum verdict
-report_session(
-    struct dispatch *d, const struct peer *s, enum peer_result result)
-{
-	struct report *report = d->report;
-
-	switch (result) {
-	case PEER_READY:
-		break;
-	case PEER_DIED:
-	case PEER_DIED_AT_EHLO:
-		report_set(report, 'Z',
-		    "Connected to %s but connection died. (#4.4.2)", s->ip);
-		break;
-	case PEER_NO_GREETING:
-		report_set(
-		    report, 'Z', "Connected to %s but greeting failed.", s->ip);
-		break;
-	case PEER_NAME_REJECTED:
-		report_set(report, 'Z',
-		    "Connected to %s but my name was rejected.", s->ip);
-		break;
-	}
-	report_add_said(&report->text, buf_view(&s->said));
-	return VERDICT_NEXT;
-}
-
 /* Trouble of this host that the next address would not escape either. */
 static bool
 is_local_trouble(int errnum)
@@ -116,11 +88,17 @@ is_local_trouble(int errnum)
 	       errnum == ENOMEM;
 }
 
+/* What one address comes to.  The session stays open where it can. */
 static enum verdict
-connect_failed(struct dispatch *d, const struct target *target, int r)
+try_target(struct dispatch *d, const struct target *target, struct strv key)
 {
-	if (r == QE_TIMEOUT)
-		tcpto_note_timeout(&target->ip, clock_wall());
+	int r;
+
+	session_close(d->session);
+	r = session_open(d->session, d->settings, target, key, d->report);
+	if (r == 0)
+		return session_send(
+		    d->session, d->message, d->sender, d->report);
 	if (r != QE_SYS || !is_local_trouble(errno))
 		return VERDICT_NEXT;
 	report_set(d->report, 'Z',
@@ -128,47 +106,8 @@ connect_failed(struct dispatch *d, const struct target *target, int r)
 	return VERDICT_FINAL;
 }
 
-/* One session; *result tells how its greeting went. */
-static enum verdict
-try_session(struct dispatch *d, const struct target *target, bool only_helo,
-    enum peer_result *result)
-{
-	struct peer s;
-	struct transfer t = { .peer = &s,
-		.message = d->message,
-		.report = d->report,
-		.sender = d->sender };
-	enum verdict verdict;
-	int r = peer_connect(&s, d->settings, target);
-
-	*result = PEER_READY;
-	if (r < 0)
-		return connect_failed(d, target, r);
-	tcpto_note_success(&target->ip);
-	*result = peer_greet(&s, only_helo);
-	verdict = *result == PEER_READY ? transfer_run(&t)
-					: report_session(d, &s, *result);
-	peer_close(&s);
-	return verdict;
-}
-
-static enum verdict
-try_target(struct dispatch *d, const struct target *target)
-{
-	enum peer_result result;
-	enum verdict verdict;
-
-	if (tcpto_should_skip(&target->ip, clock_wall(), getpid()))
-		return VERDICT_NEXT;
-	verdict = try_session(d, target, false, &result);
-	/* Very old servers hang up on a command they do not know. */
-	if (result == PEER_DIED_AT_EHLO)
-		verdict = try_session(d, target, true, &result);
-	return verdict;
-}
-
 static void
-try_targets(struct dispatch *d, struct route *route)
+try_targets(struct dispatch *d, struct route *route, struct strv key)
 {
 	int64_t end_ms = clock_deadline(DISPATCH_SECONDS_MAX);
 	struct target target;
@@ -177,7 +116,8 @@ try_targets(struct dispatch *d, struct route *route)
 	while (tried < DISPATCH_TARGETS_MAX && clock_mono_ms() < end_ms &&
 	       route_next(route, &target) == 0) {
 		tried++;
-		if (try_target(d, &target) == VERDICT_FINAL)
+		if (!tcpto_should_skip(&target.ip, clock_wall(), getpid()) &&
+		    try_target(d, &target, key) == VERDICT_FINAL)
 			return;
 	}
 	if (d->report->letter != 0)
@@ -219,17 +159,32 @@ refuse_breakers(struct dispatch *d)
 	return d->report->letter == 0;
 }
 
+/* True if the session that is open already has decided. */
+static bool
+try_open_session(struct dispatch *d, struct strv key)
+{
+	if (!session_fits(d->session, key))
+		return false;
+	if (session_send(d->session, d->message, d->sender, d->report) ==
+	    VERDICT_FINAL)
+		return true;
+	/* It may only have grown old; a fresh one tells. */
+	d->report->letter = 0;
+	return false;
+}
+
 void
 dispatch_run(struct dispatch *d)
 {
 	struct route *route;
+	struct strv key = d->host;
 
-	if (!refuse_breakers(d))
+	if (!refuse_breakers(d) || try_open_session(d, key))
 		return;
-	if (route_open(d->smtproutes, d->names, d->host, &route) < 0) {
+	if (route_open(&d->config->smtproutes, d->names, d->host, &route) < 0) {
 		report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
 		return;
 	}
-	try_targets(d, route);
+	try_targets(d, route, key);
 	route_free(&route);
 }

@@ -2,9 +2,8 @@
 #ifndef REMOTE_DISPATCH_H
 #define REMOTE_DISPATCH_H
 
-#include "remote/message.h"
-#include "remote/peer.h"
-#include "remote/report.h"
+#include "remote/config.h"
+#include "remote/session.h"
 
 enum {
 	DISPATCH_TARGETS_MAX = 20,   /* addresses that are connected to */
@@ -12,9 +11,10 @@ enum {
 };
 
 struct dispatch {
-	const struct control_set *smtproutes;
+	const struct config *config;
 	const struct names *names;
 	const struct peer_settings *settings;
+	struct session *session; /* used if it fits; left as it ends */
 	struct message *message;
 	struct report *report;
 	struct strv host, sender;

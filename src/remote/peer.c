@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "smtp/reply.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -31,6 +32,7 @@ peer_connect(struct peer *s, const struct peer_settings *settings,
 	ipaddr_format(&target->ip, s->ip);
 	s->end_ms = now + INT64_C(1000) * PEER_SECONDS_MAX;
 	s->broken = false;
+	s->half_done = false;
 	s->out = (struct buf)BUF_LIMIT(PEER_WRITE_MAX);
 	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
 	s->extensions = 0;
@@ -149,6 +151,17 @@ peer_greet(struct peer *s, bool only_helo)
 	}
 	r = say_hello(s, "HELO");
 	return judge_hello(s, r, PEER_DIED);
+}
+
+bool
+peer_is_over(const struct peer *s)
+{
+	char byte;
+
+	if (clock_mono_ms() >= s->end_ms || source_peek(&s->in).len > 0)
+		return true;
+	return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EINTR);
 }
 
 void

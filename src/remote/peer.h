@@ -33,6 +33,7 @@ struct peer {
 	int fd;
 	int64_t end_ms; /* PEER_SECONDS_MAX from the start */
 	bool broken;    /* out of step or dead: say no more */
+	bool half_done; /* a transaction was begun and did not end */
 	struct source in;
 	char in_data[PEER_READ_BUFFER];
 	struct buf out;      /* commands that wait for peer_flush */
@@ -64,6 +65,8 @@ int peer_flush(struct peer *s);
  * is broken; said may then hold what came.
  */
 int peer_reply(struct peer *s);
+/* The server has hung up, said something unasked, or had its time. */
+bool peer_is_over(const struct peer *s);
 /*
  * Says QUIT if the session is in step, without waiting for anything; what
  * becomes of it changes nothing.  Then closes.

@@ -189,6 +189,7 @@ run_envelope(struct transfer *t, enum verdict *verdict)
 	struct progress p = { .total = 2 };
 	int r;
 
+	t->peer->half_done = true;
 	for (size_t i = 0; i < t->report->count; i++)
 		p.total += t->report->recipients[i].state != RECIPIENT_REJECTED;
 	while (p.answered < p.total) {
@@ -263,6 +264,7 @@ run_message(struct transfer *t)
 		(void)died(t, 0, "Possible duplicate! (#4.4.2)");
 		return VERDICT_FINAL;
 	}
+	s->half_done = s->code < 400;
 	if (!is_positive(s)) {
 		enum verdict verdict =
 		    refused(t, "", " failed after I sent the message.");
@@ -270,6 +272,7 @@ run_message(struct transfer *t)
 		/* An answer that is none leaves it open who has it now. */
 		return s->code < 400 ? VERDICT_FINAL : verdict;
 	}
+	s->half_done = false;
 	report_set(t->report, 'K', "%s accepted message.", s->ip);
 	report_add_said(&t->report->text, buf_view(&s->said));
 	return VERDICT_FINAL;
@@ -298,11 +301,34 @@ check_message(struct transfer *t, enum verdict *verdict)
 	return false;
 }
 
+/* Back to where MAIL may be said. */
+static bool
+reset(struct transfer *t, enum verdict *verdict)
+{
+	int r;
+
+	if (!t->peer->half_done)
+		return true;
+	buf_add_str(&t->peer->out, "RSET\r\n");
+	r = peer_flush(t->peer);
+	if (r == 0)
+		r = peer_reply(t->peer);
+	if (r == 0 && is_positive(t->peer)) {
+		t->peer->half_done = false;
+		return true;
+	}
+	t->peer->broken = true;
+	*verdict = died(t, r, "(#4.4.2)");
+	return false;
+}
+
 enum verdict
 transfer_run(struct transfer *t)
 {
 	enum verdict verdict = VERDICT_FINAL;
 
+	if (!reset(t, &verdict))
+		return verdict;
 	if (!check_message(t, &verdict) || !run_envelope(t, &verdict))
 		return verdict;
 	return run_message(t);
