@@ -12,6 +12,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/tap.h"
 #include "smtpd/tarpit.h"
 
 struct delivery {
@@ -32,8 +33,9 @@ delivery_abort(struct delivery *d)
 	d->submitting = false;
 }
 
+/* Received and the like, which only we can say. */
 static void
-delivery_add_received(struct session *s, struct delivery *d)
+delivery_add_fields(struct session *s, struct delivery *d)
 {
 	const struct peer *peer = &s->peer;
 	const struct received received = {
@@ -50,7 +52,9 @@ delivery_add_received(struct session *s, struct delivery *d)
 
 	buf_reset(&s->scratch);
 	received_add(&s->scratch, &received);
+	buf_add_view(&s->scratch, buf_view(&s->tx.fields));
 	submit_message(&d->submit, buf_view(&s->scratch));
+	taps_begin(s, taps_list, buf_view(&s->scratch));
 }
 
 /* Counts a piece of the message and passes it on. */
@@ -66,10 +70,13 @@ delivery_feed(struct session *s, struct delivery *d, struct strv bytes)
 	if (d->hops.hops > (size_t)s->settings.hops_max)
 		d->looping = true;
 	/* What will be refused need not fill the disk first. */
-	if (d->too_large || d->looping)
+	if (d->too_large || d->looping) {
 		delivery_abort(d);
+		taps_close(s);
+	}
 	if (d->submitting)
 		submit_message(&d->submit, bytes);
+	taps_feed(s, bytes, d->submit.deadline_ms);
 }
 
 /* Up to the final dot: 0; or QE_SYNTAX (flaws), QE_EOF, QE_TIMEOUT ... */
@@ -162,6 +169,7 @@ delivery_answer(struct session *s, struct delivery *d)
 	if (d->too_large)
 		return reply_make(552, "5.3.4",
 		    "sorry, that message size exceeds my databytes limit");
+	taps_end(s);
 	v = pipeline_run(s, STAGE_CONTENT);
 	tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)
@@ -177,7 +185,7 @@ delivery_run(struct session *s, struct delivery *d)
 	const struct reply go_ahead = reply_make(354, NULL, "go ahead");
 	int r;
 
-	delivery_add_received(s, d);
+	delivery_add_fields(s, d);
 	session_say(s, &go_ahead);
 	r = delivery_receive(s, d);
 	if (r == QE_SYNTAX)
@@ -208,6 +216,7 @@ command_data(struct session *s, struct strv argument)
 	dot_decoder_init(&d.decoder);
 	hop_counter_init(&d.hops);
 	reply = delivery_run(s, &d);
+	taps_close(s);
 	delivery_abort(&d);
 	buf_free(&d.chunk);
 	command_reset_transaction(s);

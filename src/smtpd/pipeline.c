@@ -62,6 +62,15 @@ is_skipped(const struct check *check, const struct session *s)
 	       recipient_is_postmaster(buf_view(&s->tx.candidate));
 }
 
+bool
+pipeline_wants(const struct session *s, const struct check *check)
+{
+	for (size_t i = 0; i < checks_count; i++)
+		if (checks_list[i] == check && s->notes.modes[i] == CHECK_OFF)
+			return false;
+	return !is_skipped(check, s);
+}
+
 /* What a check would have done. */
 static void
 log_watched(

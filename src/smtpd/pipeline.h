@@ -13,6 +13,9 @@ struct verdict pipeline_run(struct session *s, enum stage stage);
 struct verdict pipeline_run_list(struct session *s, enum stage stage,
     const struct check *const checks[], size_t count);
 
+/* False if a check is off or not for this session and its present recipient. */
+bool pipeline_wants(const struct session *s, const struct check *check);
+
 struct verdict verdict_pass(void);
 struct verdict verdict_accept(void);
 struct verdict verdict_good(void);

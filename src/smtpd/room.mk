@@ -3,7 +3,7 @@ PROGRAMS += qmail-smtpd
 
 smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	commands.o helo.o mail.o rcpt.o data.o simple.o path.o pipeline.o \
-	tarpit.o answer.o log.o trust.o checks/list.o checks/relayclient.o \
+	tarpit.o tap.o answer.o log.o trust.o checks/list.o checks/relayclient.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
 	checks/rcptcheck.o checks/validrcptto.o \
 	checks/realrcptto.o)

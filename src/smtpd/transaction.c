@@ -14,6 +14,7 @@ transaction_init(struct transaction *t)
 		.sender = BUF_LIMIT(ADDRESS_BYTES_MAX),
 		.recipients = BUF_LIMIT(RECIPIENTS_BYTES_MAX),
 		.candidate = BUF_LIMIT(ADDRESS_BYTES_MAX),
+		.fields = BUF_LIMIT(FIELDS_BYTES_MAX),
 	};
 }
 
@@ -24,11 +25,14 @@ transaction_reset(struct transaction *t)
 	t->is_spam = false;
 	t->recipient_count = 0;
 	t->announced_size = 0;
+	t->tap_count = 0;
+	t->dot_deadline_ms = 0;
 	buf_reset(&t->sender);
 	buf_reset(&t->candidate);
 	if (t->recipients.cap > TRANSACTION_KEEP)
 		buf_free(&t->recipients);
 	buf_reset(&t->recipients);
+	buf_free(&t->fields);
 }
 
 void
@@ -37,6 +41,7 @@ transaction_free(struct transaction *t)
 	buf_free(&t->sender);
 	buf_free(&t->recipients);
 	buf_free(&t->candidate);
+	buf_free(&t->fields);
 }
 
 int
