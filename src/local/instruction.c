@@ -61,6 +61,12 @@ instruction_maildir(struct delivery *d, struct strv path)
 	case MAILDIR_QUOTA:
 		return delivery_fail(d, EX_PERMANENT,
 		    "Disk quota exceeded on maildir delivery. (#5.2.2)");
+	case MAILDIR_FULL:
+		return delivery_fail(d, EX_PERMANENT,
+		    "Mailbox is full: its quota is used up. (#5.2.2)");
+	case MAILDIR_BAD_QUOTA:
+		return delivery_fail(d, EX_TEMPORARY,
+		    "Unable to understand the quota in maildirsize. (#4.2.1)");
 	}
 	return delivery_fail(
 	    d, EX_TEMPORARY, "Temporary error on maildir delivery. (#4.3.0)");

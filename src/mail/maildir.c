@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "mail/maildir_quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +23,18 @@
 enum {
 	TRIES = 3, /* for a free name */
 	TRY_PAUSE_MS = 2000,
-	HOST_MAX = 64, /* bytes of the host's name in a file name */
+	HOST_MAX = 64,     /* bytes of the host's name in a file name */
+	SIZE_MAX_LEN = 24, /* ",S=" and a number */
 	COPY_BYTES = 64 * 1024
 };
 
 struct delivery {
 	int dir_fd, new_fd, file_fd;
+	int64_t size; /* of the file */
+	struct maildir_quota quota;
 	bool in_tmp;                 /* the file exists under tmp_path */
 	char tmp_path[NAME_MAX + 8]; /* "tmp/" and the name */
-	char new_path[NAME_MAX + 8];
+	char new_path[NAME_MAX + 8]; /* the same, with the size */
 };
 
 /* The host's name with '/' and ':' escaped, as Maildir wants it. */
@@ -69,21 +73,18 @@ make_name(struct buf *name)
 }
 
 static int
-set_paths(struct delivery *d)
+set_path(struct delivery *d)
 {
-	struct buf name = BUF_LIMIT(NAME_MAX);
+	struct buf name = BUF_LIMIT(NAME_MAX - SIZE_MAX_LEN);
 	int r = make_name(&name);
 
 	if (r == 0) {
 		const char *text = buf_cstr(&name);
 
 		r = text == NULL ? name.err : 0;
-		if (r == 0) {
+		if (r == 0)
 			snprintf(
 			    d->tmp_path, sizeof(d->tmp_path), "tmp/%s", text);
-			snprintf(
-			    d->new_path, sizeof(d->new_path), "new/%s", text);
-		}
 	}
 	buf_free(&name);
 	if (r != 0 && r != QE_SYS)
@@ -113,7 +114,7 @@ static enum maildir_result
 create_file(struct delivery *d)
 {
 	for (int try = 1;; try++) {
-		if (set_paths(d) != 0)
+		if (set_path(d) != 0)
 			return MAILDIR_WRITE;
 		d->file_fd = openat(d->dir_fd, d->tmp_path,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -143,7 +144,7 @@ read_at(int fd, char *data, size_t n, off_t offset)
 
 /* The prefix rides in the first block, so a small message is one write. */
 static enum maildir_result
-copy_message(int to, struct strv prefix, int message_fd)
+copy_message(int to, struct strv prefix, int message_fd, int64_t *size)
 {
 	char block[COPY_BYTES];
 	size_t used = prefix.len;
@@ -168,8 +169,10 @@ copy_message(int to, struct strv prefix, int message_fd)
 			continue;
 		if (io_write_all(to, block, used) != 0)
 			return write_trouble();
-		if (got == 0)
+		if (got == 0) {
+			*size = (int64_t)prefix.len + offset;
 			return MAILDIR_OK;
+		}
 		used = 0;
 	}
 }
@@ -210,6 +213,8 @@ publish(struct delivery *d)
 {
 	int saved;
 
+	snprintf(d->new_path, sizeof(d->new_path), "new/%s,S=%" PRId64,
+	    d->tmp_path + 4, d->size);
 	if (move_file(d) != 0)
 		return errno == EEXIST ? MAILDIR_TIMEOUT : write_trouble();
 	d->in_tmp = false;
@@ -221,6 +226,46 @@ publish(struct delivery *d)
 	return write_trouble();
 }
 
+/* A folder of a Maildir++ is called ".Name". */
+static bool
+may_be_folder(const char *dir)
+{
+	struct strv path = strv_of(dir);
+	size_t slash;
+
+	while (path.len > 0 && path.ptr[path.len - 1] == '/')
+		path.len--;
+	slash = strv_rfind(path, '/');
+	path = slash == STRV_NPOS ? path : strv_skip(path, slash + 1);
+	return path.len > 1 && path.ptr[0] == '.' && path.ptr[1] != '.';
+}
+
+/* Before anything is written: is there a quota, and room? */
+static enum maildir_result
+ask_quota(struct delivery *d, const char *dir, size_t prefix, int message_fd)
+{
+	struct stat st;
+	int r = maildir_quota_open(d->dir_fd, may_be_folder(dir), &d->quota);
+
+	if (r == 0 && d->quota.fd < 0)
+		return MAILDIR_OK;
+	if (r == 0 && fstat(message_fd, &st) < 0)
+		return MAILDIR_READ;
+	if (r == 0)
+		r = maildir_quota_admit(
+		    &d->quota, st.st_size + (int64_t)prefix);
+	switch (r) {
+	case 0:
+		return MAILDIR_OK;
+	case QE_LIMIT:
+		return MAILDIR_FULL;
+	case QE_SYNTAX:
+		return MAILDIR_BAD_QUOTA;
+	default:
+		return write_trouble();
+	}
+}
+
 static void
 clean_up(struct delivery *d)
 {
@@ -228,6 +273,7 @@ clean_up(struct delivery *d)
 
 	if (d->in_tmp)
 		unlinkat(d->dir_fd, d->tmp_path, 0);
+	maildir_quota_close(&d->quota);
 	io_close(&d->file_fd);
 	io_close(&d->new_fd);
 	io_close(&d->dir_fd);
@@ -237,17 +283,26 @@ clean_up(struct delivery *d)
 enum maildir_result
 maildir_deliver(const char *dir, struct strv prefix, int message_fd)
 {
-	struct delivery d = { .dir_fd = -1, .new_fd = -1, .file_fd = -1 };
+	struct delivery d = {
+		.dir_fd = -1,
+		.new_fd = -1,
+		.file_fd = -1,
+		.quota = {.dir_fd = -1, .fd = -1}
+	};
 	enum maildir_result r = open_dirs(&d, dir);
 
 	if (r == MAILDIR_OK)
+		r = ask_quota(&d, dir, prefix.len, message_fd);
+	if (r == MAILDIR_OK)
 		r = create_file(&d);
 	if (r == MAILDIR_OK)
-		r = copy_message(d.file_fd, prefix, message_fd);
+		r = copy_message(d.file_fd, prefix, message_fd, &d.size);
 	if (r == MAILDIR_OK)
 		r = finish_file(&d);
 	if (r == MAILDIR_OK)
 		r = publish(&d);
+	if (r == MAILDIR_OK && d.quota.fd >= 0)
+		maildir_quota_note(&d.quota, d.size, 1);
 	clean_up(&d);
 	return r;
 }
