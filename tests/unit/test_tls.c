@@ -1,0 +1,300 @@
+/* smtp/tls_facts, ucspi_tls and tls_client: our side of TLS processes. */
+#include "base/clock.h"
+#include "base/env.h"
+#include "smtp/tls_client.h"
+#include "smtp/tls_facts.h"
+#include "smtp/ucspi_tls.h"
+#include "unit.h"
+
+#include <sys/socket.h>
+
+/* All of text, in pieces of so many bytes. */
+static int
+feed(struct tls_facts *facts, struct strv text, size_t piece)
+{
+	struct tls_facts_reader reader;
+	int r = 0;
+
+	memset(facts, 0, sizeof(*facts));
+	tls_facts_reader_init(&reader);
+	while (r == 0 && text.len > 0) {
+		r = tls_facts_feed(&reader, facts, strv_head(text, piece));
+		text = strv_skip(text, piece);
+	}
+	return r;
+}
+
+static void
+test_facts(void **state)
+{
+	struct strv text = STRV("SSL_PROTOCOL=TLSv1.3\0X=y\0noise\0"
+				"SSL_CIPHER=TLS_AES\0SSL_PROTOCOL=SSLv2\0\0"
+				"SSL_CLIENT_S_DN=late\0\0");
+	struct tls_facts facts;
+
+	(void)state;
+	for (size_t piece = 1; piece < 20; piece++) {
+		assert_int_equal(feed(&facts, text, piece), 1);
+		assert_string_equal(facts.protocol, "TLSv1.3");
+		assert_string_equal(facts.cipher, "TLS_AES");
+		assert_string_equal(facts.client_name, "");
+	}
+}
+
+static void
+test_facts_hostile(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct tls_facts facts;
+
+	(void)state;
+	assert_int_equal(
+	    feed(&facts, STRV("SSL_CLIENT_S_DN=a\r\nReceived: \xff\t\0\0"), 7),
+	    1);
+	assert_string_equal(facts.client_name, "a??Received: ??");
+	/* What does not fit is left out, not cut. */
+	buf_add_str(&text, "SSL_CIPHER=");
+	for (int i = 0; i < 96; i++)
+		buf_add_char(&text, 'x');
+	buf_add(&text, "\0SSL_PROTOCOL=", 14);
+	for (int i = 0; i < 5000; i++)
+		buf_add_char(&text, 'x');
+	buf_add(&text, "\0SSL_TLS_SNI_SERVERNAME=a.example\0\0", 35);
+	assert_int_equal(feed(&facts, buf_view(&text), 100), 1);
+	assert_string_equal(facts.cipher, "");
+	assert_string_equal(facts.protocol, "");
+	assert_string_equal(facts.server_name, "a.example");
+	buf_reset(&text);
+	for (int i = 0; i <= TLS_FACTS_TEXT_MAX / 2; i++)
+		buf_add(&text, "x", 2);
+	assert_int_equal(feed(&facts, buf_view(&text), 4096), QE_LIMIT);
+	assert_int_equal(feed(&facts, STRV("SSL_CIPHER=x\0"), 4096), 0);
+	buf_free(&text);
+}
+
+/* A front: its ends of the control and data sockets, named as it would. */
+struct front {
+	int control[2], data[2], old[2];
+	struct ucspi_tls tls;
+	struct source in;
+	struct sink out;
+	char in_data[64], out_data[64];
+};
+
+static void
+set_number(const char *name, int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	assert_int_equal(env_set(name, text), 0);
+}
+
+static void
+front_make(struct front *f, const char *wish)
+{
+	const int type = SOCK_STREAM;
+	int copy;
+
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(socketpair(AF_UNIX, type, 0, f->control), 0);
+	assert_int_equal(socketpair(AF_UNIX, type, 0, f->data), 0);
+	assert_int_equal(socketpair(AF_UNIX, type, 0, f->old), 0);
+	copy = dup(f->data[1]);
+	assert_true(copy >= 0);
+	env_unset("SMTPS");
+	assert_int_equal(env_set("UCSPITLS", wish), 0);
+	set_number("SSLCTLFD", f->control[1]);
+	set_number("SSLREADFD", f->data[1]);
+	set_number("SSLWRITEFD", copy);
+	ucspi_tls_init(&f->tls);
+	source_init(&f->in, f->old[1], f->in_data, sizeof(f->in_data));
+	sink_init(&f->out, dup(f->old[1]), f->out_data, sizeof(f->out_data));
+}
+
+static void
+front_free(struct front *f)
+{
+	close(f->control[0]);
+	close(f->data[0]);
+	close(f->old[0]);
+	close(f->in.fd);
+	close(f->out.fd);
+	io_close(&f->tls.control_fd);
+	io_close(&f->tls.read_fd);
+	io_close(&f->tls.write_fd);
+}
+
+static void
+test_states(void **state)
+{
+	struct front f;
+
+	(void)state;
+	front_make(&f, "");
+	assert_int_equal(f.tls.state, TLS_AVAILABLE);
+	assert_true(ucspi_tls_may_start(&f.tls));
+	assert_false(ucspi_tls_is_required(&f.tls));
+	assert_null(env_get("SSLCTLFD"));
+	assert_int_equal(
+	    fcntl(f.tls.control_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	front_free(&f);
+	front_make(&f, "!");
+	assert_int_equal(f.tls.state, TLS_REQUIRED);
+	assert_true(ucspi_tls_may_start(&f.tls));
+	assert_true(ucspi_tls_is_required(&f.tls));
+	front_free(&f);
+	front_make(&f, "-");
+	assert_int_equal(f.tls.state, TLS_NONE);
+	assert_false(ucspi_tls_may_start(&f.tls));
+	front_free(&f);
+}
+
+static void
+test_states_without_front(void **state)
+{
+	struct ucspi_tls tls;
+
+	(void)state;
+	env_unset("SMTPS");
+	env_unset("UCSPITLS");
+	ucspi_tls_init(&tls);
+	assert_int_equal(tls.state, TLS_NONE);
+	/* What is required stays so, even if it cannot be had. */
+	assert_int_equal(env_set("UCSPITLS", "!"), 0);
+	assert_int_equal(env_set("SSLCTLFD", "900"), 0);
+	assert_int_equal(env_set("SSLREADFD", "1"), 0);
+	assert_int_equal(env_set("SSLWRITEFD", "99999999999"), 0);
+	ucspi_tls_init(&tls);
+	assert_true(ucspi_tls_is_required(&tls));
+	assert_false(ucspi_tls_may_start(&tls));
+	/* Whoever started us speaks TLS already, and says how. */
+	assert_int_equal(env_set("SMTPS", "1"), 0);
+	assert_int_equal(env_set("SSL_PROTOCOL", "TLSv1.2"), 0);
+	ucspi_tls_init(&tls);
+	assert_true(ucspi_tls_is_on(&tls));
+	assert_string_equal(tls.facts.protocol, "TLSv1.2");
+	env_unset("SMTPS");
+	env_unset("SSL_PROTOCOL");
+	env_unset("UCSPITLS");
+}
+
+static void
+test_start(void **state)
+{
+	const struct strv facts = STRV("SSL_PROTOCOL=TLSv1.3\0\0");
+	struct front f;
+	char byte;
+
+	(void)state;
+	front_make(&f, "!");
+	/* In clear, and sent together with STARTTLS: never read. */
+	assert_int_equal(write(f.old[0], "RSET\r\nMAIL\r\n", 12), 12);
+	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
+	assert_int_equal(
+	    write(f.control[0], facts.ptr, facts.len), (ssize_t)facts.len);
+	assert_int_equal(
+	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), 0);
+	assert_int_equal(read(f.control[0], &byte, 1), 1);
+	assert_int_equal(byte, 'Y');
+	assert_true(ucspi_tls_is_on(&f.tls));
+	assert_false(ucspi_tls_may_start(&f.tls));
+	assert_false(ucspi_tls_is_required(&f.tls));
+	assert_string_equal(f.tls.facts.protocol, "TLSv1.3");
+	assert_string_equal(env_get("SSL_PROTOCOL"), "TLSv1.3");
+	assert_int_equal(source_peek(&f.in).len, 0);
+	assert_int_equal(write(f.data[0], "EHLO", 4), 4);
+	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
+	assert_view(source_peek(&f.in), "EHLO");
+	/* Nobody here holds the socket any more. */
+	assert_int_equal(read(f.old[0], &byte, 1), 0);
+	env_unset("SSL_PROTOCOL");
+	front_free(&f);
+}
+
+static void
+test_start_fails(void **state)
+{
+	struct front f;
+
+	(void)state;
+	front_make(&f, "");
+	assert_int_equal(write(f.control[0], "SSL_PROTOCOL=x", 14), 14);
+	assert_int_equal(shutdown(f.control[0], SHUT_WR), 0);
+	assert_int_equal(
+	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), QE_EOF);
+	assert_false(ucspi_tls_is_on(&f.tls));
+	front_free(&f);
+	front_make(&f, "");
+	assert_int_equal(
+	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_mono_ms()),
+	    QE_TIMEOUT);
+	front_free(&f);
+}
+
+static void
+test_client_request(void **state)
+{
+	const struct strv names[] = { STRV("mx.a.example"), STRV("a.example") };
+	const struct tls_tlsa tlsa[] = {
+		{3, 1, 1, STRV("\x01\xab\xff")}
+	};
+	const struct tls_client_request request = { .level = TLS_LEVEL_DANE,
+		.names = names,
+		.name_count = 2,
+		.ca_file = "control/cafile",
+		.tlsa = tlsa,
+		.tlsa_count = 1,
+		.deadline_ms = 7000 };
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	tls_client_encode(&request, 2000, &out);
+	assert_buf(&out, "level=dane\0timeout=5000\0name=mx.a.example\0"
+			 "name=a.example\0cafile=control/cafile\0"
+			 "tlsa=3 1 1 01abff\0\0");
+	buf_free(&out);
+}
+
+static void
+test_client_refusals(void **state)
+{
+	const struct strv name = STRV("mx.a.example");
+	struct tls_client_request request = { .level = TLS_LEVEL_NONE,
+		.names = &name,
+		.name_count = 1,
+		.deadline_ms = clock_deadline(5) };
+	struct tls_client client;
+
+	(void)state;
+	assert_int_equal(tls_client_start(0, &request, &client), QE_LIMIT);
+	request.level = TLS_LEVEL_DANE;
+	assert_int_equal(tls_client_start(0, &request, &client), QE_LIMIT);
+	request.level = TLS_LEVEL_VERIFY;
+	request.name_count = 0;
+	assert_int_equal(tls_client_start(0, &request, &client), QE_LIMIT);
+	/* Without the program there is a sentence, and nothing left over. */
+	request.name_count = 1;
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(tls_client_start(0, &request, &client), QE_ABSENT);
+	assert_non_null(strstr(client.facts.error, "bin/qmail-tls"));
+	assert_int_equal(client.fd, -1);
+	assert_int_equal(client.pid, -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_facts_hostile),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_states_without_front),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_start_fails),
+		cmocka_unit_test(test_client_request),
+		cmocka_unit_test(test_client_refusals),
+	};
+
+	return RUN_TESTS(tests);
+}
