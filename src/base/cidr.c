@@ -79,3 +79,50 @@ cidr_has(const struct cidr *net, const struct ipaddr *ip)
 	clear_host(&other);
 	return ipaddr_eq(&net->ip, &other.ip);
 }
+
+static const struct cidr not_public[] = {
+	{{ AF_INET, { 0 } },            8 },
+	{ { AF_INET, { 10 } },          8 },
+	{ { AF_INET, { 100, 64 } },     10},
+	{ { AF_INET, { 127 } },         8 },
+	{ { AF_INET, { 169, 254 } },    16},
+	{ { AF_INET, { 172, 16 } },     12},
+	{ { AF_INET, { 192, 168 } },    16},
+	{ { AF_INET, { 224 } },         3 },
+	{ { AF_INET6, { 0 } },          8 },
+	{ { AF_INET6, { 0xfc } },       7 },
+	{ { AF_INET6, { 0xfe, 0x80 } }, 9 },
+	{ { AF_INET6, { 0xff } },       8 },
+};
+
+/* Where NAT64 (RFC 6052) and 6to4 (RFC 3056) keep an IPv4 address. */
+static const struct {
+	struct cidr net;
+	size_t offset; /* of the four bytes */
+} carriers[] = {
+	{{ { AF_INET6, { 0, 0x64, 0xff, 0x9b } }, 96 }, 12},
+	{ { { AF_INET6, { 0x20, 0x02 } }, 16 },         2 },
+};
+
+static bool
+is_not_public(const struct ipaddr *ip)
+{
+	for (size_t i = 0; i < sizeof(not_public) / sizeof(*not_public); i++)
+		if (cidr_has(&not_public[i], ip))
+			return true;
+	return false;
+}
+
+bool
+ipaddr_is_public(const struct ipaddr *ip)
+{
+	struct ipaddr carried;
+
+	for (size_t i = 0; i < sizeof(carriers) / sizeof(*carriers); i++) {
+		if (!cidr_has(&carriers[i].net, ip))
+			continue;
+		ipaddr_set(&carried, AF_INET, ip->bytes + carriers[i].offset);
+		return !is_not_public(&carried);
+	}
+	return !is_not_public(ip);
+}

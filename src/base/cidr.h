@@ -17,4 +17,11 @@ int cidr_parse(struct strv text, struct cidr *out);
 /* False for addresses of the other family. */
 bool cidr_has(const struct cidr *net, const struct ipaddr *ip);
 
+/*
+ * False for what leads to this host, its own network or nobody: RFC 6890's
+ * "this network", private, shared, loopback and link-local nets, multicast
+ * and reserved ones, and IPv6 addresses that carry such an IPv4 address.
+ */
+bool ipaddr_is_public(const struct ipaddr *ip);
+
 #endif

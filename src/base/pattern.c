@@ -22,7 +22,8 @@ enum {
 	GRAM_BYTES_MAX = 3,        /* letters of a group */
 	GRAMS_MAX = 12,            /* groups that an expression keeps */
 	GRAMS_FOUND_MAX = 2 * ERE_BYTES_MAX,
-	CLOCK_EVERY = 16 /* matches between looks at the clock */
+	LITERALS_WEAK = 2, /* bytes: a letter and its NUL rule out little */
+	CLOCK_EVERY = 16   /* matches between looks at the clock */
 };
 
 struct pattern {
@@ -194,6 +195,18 @@ compile(struct pattern_list *list, struct pattern *pattern,
 	return r == 0 ? compile_scratch(list, pattern, reporter) : r;
 }
 
+/*
+ * Only bounds can make a short line too large: better told now.  And what
+ * hardly any subject rules out is needed soon, and is translated already.
+ */
+static bool
+wants_code_now(const struct pattern_list *list)
+{
+	return list->scratch.may_be_large ||
+	       (list->scratch.literals.len <= LITERALS_WEAK &&
+		   list->code_bytes < PATTERN_CODE_MAX / 2);
+}
+
 /* One line: an expression, or nothing. */
 static int
 add_line(struct pattern_list *list, struct strv line, unsigned number,
@@ -215,9 +228,8 @@ add_line(struct pattern_list *list, struct strv line, unsigned number,
 	if (r != 0)
 		return r == QE_SYNTAX ? 0 : r;
 	grams_keep(pattern, buf_view(&list->scratch.literals));
-	/* Only bounds can make a short line too large: better told now. */
-	if (list->scratch.may_be_large)
-		r = compile(list, pattern, reporter);
+	if (wants_code_now(list))
+		r = compile_scratch(list, pattern, reporter);
 	if (r == QE_NOMEM)
 		return r;
 	list->count += pattern->dead ? 0 : 1;

@@ -142,3 +142,58 @@ class Smtpd:
     def close(self):
         self.socket.close()
         stop(self.process)
+
+
+# -- transcripts ---------------------------------------------------------
+def unescape(text):
+    return text.encode().decode("unicode_escape").encode("latin-1")
+
+
+def expected_line(text):
+    """<n> stands for a number, all else for itself."""
+    return "[0-9]+".join(re.escape(part) for part in text.split("<n>"))
+
+
+def replay(path, home, smtpd):
+    """Plays a transcript; smtpd(greet=False, **env) starts a session."""
+    env, steps = {}, []
+    for line in open(path):
+        line = line.rstrip("\n")
+        word, _, rest = line.partition(" ")
+        if word == "control":
+            name, _, value = rest.partition(" ")
+            home.control(name, None if value == "absent"
+                         else unescape(value) + b"\n")
+        elif word == "env":
+            name, _, value = rest.partition("=")
+            env[name] = unescape(value).decode()
+        elif line and not line.startswith("#"):
+            steps.append((word, rest))
+    session = smtpd(greet=False, **env)
+    waiting = b""
+    for word, rest in steps + [("end", "")]:
+        if word == "C:":
+            waiting += rest.encode() + b"\r\n"
+            continue
+        if word == "X:":
+            waiting += unescape(rest)
+            continue
+        if waiting:
+            session.send(waiting)
+        waiting = b""
+        if word == "S:":
+            said = session.line().decode("latin-1")
+            assert re.fullmatch(expected_line(rest), said), (rest, said)
+        elif word == "EOF":
+            assert session.at_end()
+        elif word == "EOF-CLIENT":
+            assert session.vanish() == 1
+        elif word == "LOG":
+            assert re.search(f"^{expected_line(rest)}$", session.log(),
+                             re.M), (rest, session.log())
+        elif word == "NOLOG":
+            assert rest not in session.log(), session.log()
+        elif word == "QUEUED":
+            got = [" ".join([f"<{s.decode()}>"] + [r.decode() for r in rs])
+                   for s, rs, _ in session.queue.messages()]
+            assert got == ([] if rest == "nothing" else [rest]), got

@@ -13,7 +13,7 @@ from home import DEADLINE, make_dirs, wait_for, write_file
 from remote_dns import (A, MX, Dnsmasq, NetThread, ScriptedDns, answer,
                         mx, question, record)
 from remote_peers import CLOSE, RESET, STALL, Peer
-from smtpd_driver import Queue, Smtpd
+from smtpd_driver import Queue, Smtpd, replay
 
 OK = "250 2.1.5 ok"
 NO_EXCHANGER = "550 5.1.8 bad sender's system address, no mail exchanger"
@@ -22,6 +22,7 @@ LISTED = "451 4.1.8 bad sender's system address, your mx is blacklisted!"
 UNREADABLE = "451 4.3.0 unable to read controls"
 UNDELAYED = {"NO_TARPITTING": "1"}
 MANY = 50
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 ZONE = [
     "--mx-host=mx.example,one.example,10",
@@ -51,6 +52,10 @@ ZONE = [
     "--mx-host=half.example,two.example,20",
     "--mx-host=zero.example,any.example,10",
     "--host-record=any.example,0.0.0.0",
+    "--mx-host=inside.example,loop.example,10",
+    "--mx-host=inside.example,private.example,20",
+    "--mx-host=inside.example,two.example,30",
+    "--host-record=private.example,10.1.2.4",
 ] + [option for i in range(MANY) for option in (
     # Too much for a datagram: the answer is truncated.
     f"--mx-host=many.example,{'x' * 40}{i}.many.example,{i}",
@@ -524,6 +529,17 @@ def test_listed_exchanger_is_never_called(net):
     assert one.sessions == 0
 
 
+def test_nobody_calls_inside(net):
+    """Strangers must not make us talk to our own network."""
+    inside = [net.peer(ip) for ip in ("127.0.0.1", "127.0.0.2", "fd00::1")]
+    senders = ("s@loop.example", "s@[127.0.0.2]", "s@[IPv6:fd00::1]")
+    assert [net.rcpt(s) for s in senders] == [OK, OK, OK]
+    assert [p.sessions for p in inside] == [0, 0, 0]
+    net.peer("192.0.2.2", RCPT=b"550 no\r\n")
+    assert net.rcpt("s@inside.example") == failed("s@inside.example")
+    assert [p.sessions for p in inside] == [0, 0, 0]
+
+
 def test_ipv6_only_exchanger_and_literal(net):
     six = net.peer("2001:db8::6", RCPT=b"550 no\r\n")
     net.peer("192.0.2.2", RCPT=b"550 no\r\n")
@@ -597,6 +613,20 @@ def test_outcomes_are_kept(net, reply, said):
         0o600)
     net.rcpt("S@mx.example")
     assert peer.sessions == 2
+
+
+def test_bounce_test_transcript(net):
+    clients = []
+
+    def start(greet, **env):
+        clients.append(net.thread.run(lambda: Smtpd(
+            net.home, {**UNDELAYED, **env}, greet)))
+        return clients[-1]
+
+    net.peer(RCPT=b"550 no such user\r\n")
+    replay(os.path.join(HERE, "transcripts", "net", "bounce_test.txt"),
+           net.home, start)
+    clients[0].close()
 
 
 def test_kept_refusal_is_logged_again(net):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from home import make_dirs, write_file
-from smtpd_driver import Queue, Smtpd
+from smtpd_driver import Queue, Smtpd, replay
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,59 +27,6 @@ def smtpd(home):
 
 
 # -- transcripts ---------------------------------------------------------
-def unescape(text):
-    return text.encode().decode("unicode_escape").encode("latin-1")
-
-
-def expected_line(text):
-    """<n> stands for a number, all else for itself."""
-    return "[0-9]+".join(re.escape(part) for part in text.split("<n>"))
-
-
-def replay(path, home, smtpd):
-    env, steps = {}, []
-    for line in open(path):
-        line = line.rstrip("\n")
-        word, _, rest = line.partition(" ")
-        if word == "control":
-            name, _, value = rest.partition(" ")
-            home.control(name, None if value == "absent"
-                         else unescape(value) + b"\n")
-        elif word == "env":
-            name, _, value = rest.partition("=")
-            env[name] = unescape(value).decode()
-        elif line and not line.startswith("#"):
-            steps.append((word, rest))
-    session = smtpd(greet=False, **env)
-    waiting = b""
-    for word, rest in steps + [("end", "")]:
-        if word == "C:":
-            waiting += rest.encode() + b"\r\n"
-            continue
-        if word == "X:":
-            waiting += unescape(rest)
-            continue
-        if waiting:
-            session.send(waiting)
-        waiting = b""
-        if word == "S:":
-            said = session.line().decode("latin-1")
-            assert re.fullmatch(expected_line(rest), said), (rest, said)
-        elif word == "EOF":
-            assert session.at_end()
-        elif word == "EOF-CLIENT":
-            assert session.vanish() == 1
-        elif word == "LOG":
-            assert re.search(f"^{expected_line(rest)}$", session.log(),
-                             re.M), (rest, session.log())
-        elif word == "NOLOG":
-            assert rest not in session.log(), session.log()
-        elif word == "QUEUED":
-            got = [" ".join([f"<{s.decode()}>"] + [r.decode() for r in rs])
-                   for s, rs, _ in session.queue.messages()]
-            assert got == ([] if rest == "nothing" else [rest]), got
-
-
 @pytest.mark.parametrize("path", sorted(
     glob.glob(os.path.join(HERE, "transcripts", "*.txt"))),
     ids=os.path.basename)

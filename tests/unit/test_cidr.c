@@ -175,6 +175,38 @@ test_times(void **state)
 	expect_times("soon\n", -1, 0);
 }
 
+static bool
+is_public(const char *text)
+{
+	struct ipaddr ip;
+
+	assert_int_equal(ipaddr_parse(strv_of(text), &ip), 0);
+	return ipaddr_is_public(&ip);
+}
+
+static void
+test_public(void **state)
+{
+	static const char *const inside[] = { "0.0.0.0", "0.1.2.3", "10.0.0.1",
+		"100.64.0.1", "127.0.0.1", "127.255.255.255", "169.254.169.254",
+		"172.16.0.1", "172.31.255.255", "192.168.1.1", "224.0.0.1",
+		"255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "fc00::1",
+		"fdff::1", "fe80::1", "fec0::1", "ff02::1", "64:ff9b::a00:1",
+		"2002:7f00:1::1" };
+	static const char *const outside[] = { "1.1.1.1", "9.255.255.255",
+		"100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",
+		"192.0.2.1", "193.168.0.1", "223.255.255.255", "2001:db8::1",
+		"64:ff9b::c000:201", "2002:c000:201::1", "::ffff:192.0.2.1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inside) / sizeof(*inside); i++)
+		if (is_public(inside[i]))
+			fail_msg("%s is taken for public", inside[i]);
+	for (size_t i = 0; i < sizeof(outside) / sizeof(*outside); i++)
+		if (!is_public(outside[i]))
+			fail_msg("%s is not taken for public", outside[i]);
+}
+
 int
 main(void)
 {
@@ -183,6 +215,7 @@ main(void)
 		cmocka_unit_test(test_mapped_is_ipv4),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_public),
 		cmocka_unit_test_setup_teardown(test_nets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
 	};

@@ -73,7 +73,7 @@ call(
 	     i++) {
 		if (clock_mono_ms() >= o->deadline_ms)
 			break;
-		if (ipaddr_is_any(&ip) || nets_have(&o->blacklist, &ip))
+		if (!ipaddr_is_public(&ip) || nets_have(&o->blacklist, &ip))
 			continue;
 		if (!callback_address_count(&ip))
 			return false;
