@@ -16,8 +16,7 @@
 
 enum {
 	DNS_PORT = 53,
-	DNS_CONFIG_MAX = 65536, /* bytes of resolv.conf */
-	DNS_REASK_MAX = 8 /* times an alias without its target is asked for */
+	DNS_CONFIG_MAX = 65536 /* bytes of resolv.conf */
 };
 
 #define DNS_CONFIG "/etc/resolv.conf"
@@ -147,6 +146,12 @@ dns_close(struct dns **dns)
 {
 	free(*dns);
 	*dns = NULL;
+}
+
+const struct dns_servers *
+dns_servers_of(const struct dns *dns)
+{
+	return &dns->servers;
 }
 
 void

@@ -21,15 +21,13 @@
 
 enum {
 	TRY_LEAST_MS = 200,
-	TRY_FIRST_MS = 3000, /* each further round waits twice as long */
-	ROUNDS_MAX = 5,
-	STRAYS_MAX = 64 /* foreign datagrams before a try is given up */
+	TRY_FIRST_MS = 3000 /* each further round waits twice as long */
 };
 
 enum outcome { ANSWERED, SILENT, USELESS };
 
-static void
-set_random_id(struct dns_query *query)
+void
+dns_set_random_id(struct dns_query *query)
 {
 	unsigned char id[2];
 
@@ -39,9 +37,8 @@ set_random_id(struct dns_query *query)
 	dns_query_set_id(query, (unsigned)(id[0] << 8 | id[1]));
 }
 
-/* A UDP socket that hears nobody but this server. */
-static int
-open_udp(const struct dns_server *server)
+int
+dns_open_udp(const struct dns_server *server)
 {
 	struct sockaddr_storage address;
 	socklen_t len = net_sockaddr(&server->ip, server->port, &address);
@@ -61,7 +58,7 @@ static enum dns_verdict
 receive_udp(int fd, const struct dns_query *query, int64_t until,
     unsigned char *answer, size_t *len)
 {
-	for (int strays = 0; strays < STRAYS_MAX; strays++) {
+	for (int strays = 0; strays < DNS_STRAYS_MAX; strays++) {
 		enum dns_verdict verdict;
 		ssize_t got;
 
@@ -86,11 +83,11 @@ ask_udp(const struct dns_server *server, struct dns_query *query, int64_t until,
     unsigned char *answer, size_t *len)
 {
 	enum dns_verdict verdict = DNS_UNUSABLE;
-	int fd = open_udp(server);
+	int fd = dns_open_udp(server);
 
 	if (fd < 0)
 		return DNS_UNUSABLE;
-	set_random_id(query);
+	dns_set_random_id(query);
 	if (send(fd, query->bytes, query->len, MSG_NOSIGNAL) ==
 	    (ssize_t)query->len)
 		verdict = receive_udp(fd, query, until, answer, len);
@@ -141,16 +138,16 @@ talk_tcp(int fd, const struct dns_query *query, int64_t until,
 	return read_exactly(fd, answer, *len, until);
 }
 
-static enum dns_verdict
-ask_tcp(const struct dns_server *server, struct dns_query *query, int64_t until,
-    unsigned char *answer, size_t *len)
+enum dns_verdict
+dns_ask_tcp(const struct dns_server *server, struct dns_query *query,
+    int64_t until, unsigned char *answer, size_t *len)
 {
 	enum dns_verdict verdict = DNS_UNUSABLE;
 	int fd;
 
 	if (net_connect(&server->ip, server->port, NULL, until, &fd) < 0)
 		return DNS_UNUSABLE;
-	set_random_id(query);
+	dns_set_random_id(query);
 	if (talk_tcp(fd, query, until, answer, len) == 0)
 		verdict = dns_answer_judge(query, answer, *len);
 	io_close(&fd);
@@ -170,7 +167,7 @@ ask_server(const struct dns_server *server, struct dns_query *query,
 		verdict = ask_udp(server, query, until, answer, len);
 	}
 	if (verdict == DNS_TRUNCATED)
-		verdict = ask_tcp(server, query, until, answer, len);
+		verdict = dns_ask_tcp(server, query, until, answer, len);
 	if (verdict == DNS_GOOD)
 		return ANSWERED;
 	return verdict == DNS_FOREIGN ? SILENT : USELESS;
@@ -186,8 +183,8 @@ earlier(int64_t a, int64_t b)
  * How long a server may take at first: if all are silent but one, that one
  * must still be reached within half of the whole time.
  */
-static int64_t
-first_patience(const struct dns_servers *servers, int64_t deadline_ms)
+int64_t
+dns_first_patience(const struct dns_servers *servers, int64_t deadline_ms)
 {
 	int64_t left = deadline_ms - clock_mono_ms();
 	int64_t share = left / (int64_t)(2 * servers->count);
@@ -202,9 +199,9 @@ dns_exchange(const struct dns_servers *servers, struct dns_query *query,
     int64_t deadline_ms, unsigned char *answer, size_t *len)
 {
 	const struct dns_query original = *query;
-	int64_t patience = first_patience(servers, deadline_ms);
+	int64_t patience = dns_first_patience(servers, deadline_ms);
 
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	for (int round = 0; round < DNS_ROUNDS_MAX; round++) {
 		bool silence = false;
 
 		for (size_t i = 0; i < servers->count; i++) {

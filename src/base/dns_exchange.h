@@ -1,10 +1,15 @@
-/* Asking DNS servers over UDP and TCP; for dns.c alone. */
+/* Asking DNS servers over UDP and TCP; for dns.c and dns_batch.c alone. */
 #ifndef BASE_DNS_EXCHANGE_H
 #define BASE_DNS_EXCHANGE_H
 
 #include "base/dns_message.h"
 
-enum { DNS_SERVERS_MAX = 8 };
+enum {
+	DNS_SERVERS_MAX = 8,
+	DNS_ROUNDS_MAX = 5,  /* times that every server is asked */
+	DNS_STRAYS_MAX = 64, /* foreign datagrams before a try is given up */
+	DNS_REASK_MAX = 8 /* times an alias without its target is asked for */
+};
 
 struct dns_server {
 	struct ipaddr ip;
@@ -23,5 +28,19 @@ struct dns_servers {
  */
 int dns_exchange(const struct dns_servers *servers, struct dns_query *query,
     int64_t deadline_ms, unsigned char *answer, size_t *len);
+
+/* The pieces of it, for those who ask several things at a time. */
+
+/* The servers that dns_open was given, or found. */
+const struct dns_servers *dns_servers_of(const struct dns *dns);
+void dns_set_random_id(struct dns_query *query);
+/* A non-blocking UDP socket that hears nobody but this server, or -1. */
+int dns_open_udp(const struct dns_server *server);
+/* Waits: DNS_GOOD and the answer, or DNS_UNUSABLE. */
+enum dns_verdict dns_ask_tcp(const struct dns_server *server,
+    struct dns_query *query, int64_t until, unsigned char *answer, size_t *len);
+/* How long a server may take at first; each further round twice as long. */
+int64_t dns_first_patience(
+    const struct dns_servers *servers, int64_t deadline_ms);
 
 #endif

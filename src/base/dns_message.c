@@ -350,6 +350,41 @@ take_address(const struct record *record, struct dns_found *found)
 	return r;
 }
 
+/* The strings of the first record; each has its length in front. */
+static int
+take_text(const struct record *record, struct dns_found *found)
+{
+	const unsigned char *at = record->data;
+	const unsigned char *end = at + record->len;
+
+	if (found->text_count++ > 0)
+		return 0;
+	while (at < end) {
+		size_t len = *at++;
+		size_t room = found->text->max - found->text->len;
+
+		if (len > (size_t)(end - at))
+			return QE_TEMP;
+		buf_add(found->text, (const char *)at, len < room ? len : room);
+		at += len;
+	}
+	return found->text->err;
+}
+
+static int
+take_record(
+    const struct walk *w, const struct record *record, struct dns_found *found)
+{
+	switch (record->type) {
+	case DNS_MX:
+		return take_mx(w, record, found);
+	case DNS_TXT:
+		return take_text(record, found);
+	default:
+		return take_address(record, found);
+	}
+}
+
 /* All records of the wanted type that belong to name. */
 static int
 take_records(
@@ -361,8 +396,7 @@ take_records(
 	while ((r = walk_record(&w, &record)) == 0) {
 		if (!is_of(&record, name, type))
 			continue;
-		r = type == DNS_MX ? take_mx(&w, &record, found)
-				   : take_address(&record, found);
+		r = take_record(&w, &record, found);
 		if (r < 0)
 			return r;
 	}
@@ -386,7 +420,8 @@ read_answer(const struct walk *walk, const struct dns_query *query,
 	r = take_records(*walk, query->type, found->alias, found);
 	if (r < 0)
 		return r;
-	if (found->mx_count > 0 || found->address_count > 0)
+	if (found->mx_count > 0 || found->address_count > 0 ||
+	    found->text_count > 0)
 		return 0;
 	if ((walk->start[3] & 0x0f) == ns_r_nxdomain)
 		return QE_DENIED;
@@ -403,6 +438,7 @@ dns_answer_read(const struct dns_query *query, const unsigned char *answer,
 	memcpy(found->alias, query->name, sizeof(found->alias));
 	found->mx_count = 0;
 	found->address_count = 0;
+	found->text_count = 0;
 	if (walk_begin(&walk, query, answer, len) < 0)
 		return QE_TEMP;
 	r = read_answer(&walk, query, found);

@@ -16,7 +16,7 @@ enum {
 	DNS_CHAIN_MAX = 16      /* aliases followed for one question */
 };
 
-enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
 
 struct dns_query {
 	unsigned char bytes[DNS_QUERY_MAX];
@@ -43,12 +43,15 @@ enum dns_verdict {
 enum dns_verdict dns_answer_judge(
     const struct dns_query *query, const unsigned char *answer, size_t len);
 
-/* Where records go: MX, or addresses; the other one is NULL. */
+/* Where records go: MX, addresses or text; the others are NULL. */
 struct dns_found {
 	struct dns_mx *mx; /* DNS_MX_MAX of them */
 	size_t mx_count;
 	struct ipaddr_list *addresses;
-	size_t address_count;     /* added by this answer */
+	size_t address_count; /* added by this answer */
+	/* The first TXT record, its strings joined, cut at what it may hold. */
+	struct buf *text;
+	size_t text_count;
 	char alias[DNS_TEXT_MAX]; /* where a chain of aliases ends */
 };
 

@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 ssize_t
@@ -57,6 +59,18 @@ io_write_until(int fd, const char *data, size_t n, int64_t deadline_ms)
 		n -= did;
 	}
 	return 0;
+}
+
+void
+io_limit_writes(int fd, int64_t seconds)
+{
+	struct timeval limit = { .tv_sec = (time_t)seconds };
+	struct stat st;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		(void)io_set_nonblocking(fd, true);
 }
 
 int

@@ -24,6 +24,11 @@ int io_write_all(int fd, const void *data, size_t n);
 /* Closes *fd if it is not negative and sets it to -1; errno is kept. */
 void io_close(int *fd);
 int io_set_nonblocking(int fd, bool on);
+/*
+ * A peer that reads nothing must not hold us in a write: a socket gets a time
+ * limit of its own; on a pipe the writer is told not to wait.
+ */
+void io_limit_writes(int fd, int64_t seconds);
 /* Both ends close-on-exec.  0 or QE_SYS. */
 int io_pipe(int fds[2]);
 /* Waits for POLLIN/POLLOUT: 0, QE_TIMEOUT or QE_SYS. */

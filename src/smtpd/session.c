@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 static struct strv
@@ -52,28 +50,12 @@ session_init(struct session *s, int in_fd, int out_fd)
 	s->out.end_ms = s->deadline_ms;
 }
 
-/*
- * A client that reads nothing must not hold us in a write.  A socket gets a
- * time limit of its own; on a pipe the writer is told not to wait.
- */
-static void
-limit_writes(int fd, int64_t seconds)
-{
-	struct timeval limit = { .tv_sec = (time_t)seconds };
-	struct stat st;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
-		return;
-	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
-		(void)io_set_nonblocking(fd, true);
-}
-
 void
 session_apply_settings(struct session *s)
 {
 	s->line.max = s->helo.max = (size_t)s->settings.command_max;
 	s->out.timeout_ms = s->settings.timeout * 1000;
-	limit_writes(s->out.fd, s->settings.timeout);
+	io_limit_writes(s->out.fd, s->settings.timeout);
 }
 
 void

@@ -10,7 +10,8 @@ check_answer(unsigned type, const unsigned char *answer, size_t len)
 {
 	static struct dns_mx mx[DNS_MX_MAX];
 	struct ipaddr_list addresses = { 0 };
-	struct dns_found found = { 0 };
+	struct buf text = BUF_LIMIT(200);
+	struct dns_found found = { .text = &text };
 	struct dns_query query;
 	int r;
 
@@ -25,10 +26,13 @@ check_answer(unsigned type, const unsigned char *answer, size_t len)
 	r = dns_answer_read(&query, answer, len, &found);
 	require(found.mx_count <= DNS_MX_MAX);
 	require(addresses.count <= DNS_ADDRESSES_MAX);
-	require(r != 0 || found.mx_count + addresses.count > 0);
+	require(
+	    r != 0 || found.mx_count + addresses.count + found.text_count > 0);
+	require(text.len <= text.max);
 	for (size_t i = 0; i < found.mx_count; i++)
 		require(memchr(mx[i].name, '\0', sizeof(mx[i].name)) != NULL);
 	ipaddr_list_free(&addresses);
+	buf_free(&text);
 }
 
 static void
@@ -52,5 +56,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_answer(DNS_MX, data, size);
 	check_answer(DNS_A, data, size);
 	check_answer(DNS_AAAA, data, size);
+	check_answer(DNS_TXT, data, size);
 	return 0;
 }

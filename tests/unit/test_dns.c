@@ -1,9 +1,10 @@
 /*
- * base/dns and base/dns_exchange against a server on loopback whose manner is
- * chosen by the first label of the name.
+ * base/dns, dns_batch and dns_exchange against a server on loopback whose
+ * manner is chosen by the first label of the name.
  */
 #include "base/clock.h"
 #include "base/dns.h"
+#include "base/dns_batch.h"
 #include "base/dns_exchange.h"
 #include "unit.h"
 
@@ -66,6 +67,8 @@ add_answer(unsigned char *out, const char *name, unsigned type)
 		return add_record(out, DNS_MX, "\0\012\001a\300\014", 6);
 	if (type == DNS_A && !is_first_label(name, "none"))
 		return add_record(out, DNS_A, "\300\0\002\001", 4);
+	if (type == DNS_TXT && !is_first_label(name, "none"))
+		return add_record(out, DNS_TXT, "\003one\000\004 two", 10);
 	if (type == DNS_AAAA && is_first_label(name, "both"))
 		return add_record(out, DNS_AAAA,
 		    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
@@ -319,6 +322,141 @@ test_dns_ends_in_time(void **state)
 	assert_int_equal(list.count, 0);
 }
 
+enum { MANY = 8 };
+
+struct many {
+	struct dns_question questions[MANY];
+	struct ipaddr_list addresses[MANY];
+	struct buf texts[MANY];
+};
+
+static int
+ask_many(struct many *m, const char *servers, const char *const names[],
+    unsigned type, int64_t ms, bool (*enough)(void *))
+{
+	struct dns *dns;
+	size_t n = 0;
+	int r;
+
+	*m = (struct many){ 0 };
+	for (; names[n] != NULL; n++) {
+		m->questions[n].name = strv_of(names[n]);
+		m->questions[n].type = type;
+		m->questions[n].found.addresses = &m->addresses[n];
+		m->questions[n].found.text = &m->texts[n];
+		m->texts[n].max = 6;
+	}
+	assert_int_equal(dns_open(strv_of(servers), ms, &dns), 0);
+	r = dns_ask_all(
+	    dns, m->questions, n, clock_mono_ms() + ms, enough, m->questions);
+	dns_close(&dns);
+	return r;
+}
+
+static void
+free_many(struct many *m)
+{
+	for (size_t i = 0; i < MANY; i++) {
+		ipaddr_list_free(&m->addresses[i]);
+		buf_free(&m->texts[i]);
+	}
+}
+
+static bool
+first_is_done(void *context)
+{
+	const struct dns_question *questions = context;
+
+	return questions[0].done;
+}
+
+static void
+test_dns_batch_one_silent_name_costs_the_others_nothing(void **state)
+{
+	const struct fixture *f = *state;
+	static const char *const names[] = { "silent.example", "a.example",
+		"nx.example", "fail.example", "big.example", "noedns.example",
+		"none.example", "a b.example", NULL };
+	static const int want[] = { 1, 0, QE_DENIED, QE_TEMP, 0, 0, QE_ABSENT,
+		QE_SYNTAX };
+	struct many m;
+	int64_t start = clock_mono_ms();
+
+	assert_int_equal(ask_many(&m, f->good, names, DNS_A, 600, NULL), 0);
+	assert_true(clock_mono_ms() - start >= 600);
+	assert_false(m.questions[0].done);
+	for (size_t i = 1; i < MANY; i++) {
+		assert_true(m.questions[i].done);
+		assert_int_equal(m.questions[i].result, want[i]);
+		assert_int_equal(m.addresses[i].count, want[i] == 0);
+	}
+	free_many(&m);
+}
+
+static void
+test_dns_batch_stops_when_it_is_enough(void **state)
+{
+	const struct fixture *f = *state;
+	static const char *const names[] = { "a.example", "silent.example",
+		NULL };
+	struct many m;
+	int64_t start = clock_mono_ms();
+
+	assert_int_equal(
+	    ask_many(&m, f->good, names, DNS_A, 30000, first_is_done), 0);
+	assert_true(clock_mono_ms() - start < 20000);
+	assert_true(m.questions[0].done);
+	assert_false(m.questions[1].done);
+	free_many(&m);
+}
+
+static void
+test_dns_batch_text(void **state)
+{
+	const struct fixture *f = *state;
+	static const char *const names[] = { "a.example", "none.example",
+		NULL };
+	struct many m;
+
+	assert_int_equal(ask_many(&m, f->good, names, DNS_TXT, 5000, NULL), 0);
+	assert_int_equal(m.questions[0].result, 0);
+	/* Two strings and an empty one, cut at the six bytes it may hold. */
+	assert_int_equal(m.texts[0].len, 6);
+	assert_memory_equal(m.texts[0].data, "one tw", 6);
+	assert_int_equal(m.questions[1].result, QE_ABSENT);
+	free_many(&m);
+}
+
+static void
+test_dns_batch_goes_past_a_silent_server(void **state)
+{
+	const struct fixture *f = *state;
+	static const char *const names[] = { "a.example", "nx.example", NULL };
+	struct many m;
+
+	assert_int_equal(
+	    ask_many(&m, f->silent_first, names, DNS_A, 4000, NULL), 0);
+	assert_int_equal(m.questions[0].result, 0);
+	assert_int_equal(m.questions[1].result, QE_DENIED);
+	free_many(&m);
+	assert_int_equal(ask_many(&m, f->silent, names, DNS_A, 300, NULL), 0);
+	assert_false(m.questions[0].done || m.questions[1].done);
+	free_many(&m);
+}
+
+static void
+test_dns_batch_has_a_limit(void **state)
+{
+	const struct fixture *f = *state;
+	struct dns *dns;
+
+	assert_int_equal(dns_open(strv_of(f->good), 100, &dns), 0);
+	assert_int_equal(
+	    dns_ask_all(dns, NULL, DNS_BATCH_MAX + 1, 0, NULL, NULL), QE_LIMIT);
+	assert_int_equal(dns_ask_all(dns, NULL, 0, 0, NULL, NULL), 0);
+	dns_close(&dns);
+}
+
 static void
 test_dns_exchange_without_servers_in_reach(void **state)
 {
@@ -368,6 +506,11 @@ main(void)
 		TEST(test_dns_mx),
 		TEST(test_dns_goes_past_a_silent_server),
 		TEST(test_dns_ends_in_time),
+		TEST(test_dns_batch_one_silent_name_costs_the_others_nothing),
+		TEST(test_dns_batch_stops_when_it_is_enough),
+		TEST(test_dns_batch_text),
+		TEST(test_dns_batch_goes_past_a_silent_server),
+		TEST(test_dns_batch_has_a_limit),
 		TEST(test_dns_exchange_without_servers_in_reach),
 		TEST(test_dns_open_refuses_what_is_no_server),
 	};
