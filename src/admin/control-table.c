@@ -17,16 +17,17 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } programs[] = {
-	{P_SEND,    "qmail-send"  },
-	{ P_INJECT, "qmail-inject"},
-	{ P_SMTPD,  "qmail-smtpd" },
-	{ P_REMOTE, "qmail-remote"},
-	{ P_QMTPD,  "qmail-qmtpd" },
-	{ P_NEWMRH, "qmail-newmrh"},
-	{ P_QMQPC,  "qmail-qmqpc" },
-	{ P_POPUP,  "qmail-popup" },
-	{ P_QUEUE,  "qmail-queue" },
-	{ P_NEWVRT, "qmail-newvrt"},
+	{P_SEND,      "qmail-send"  },
+	{ P_INJECT,   "qmail-inject"},
+	{ P_SMTPD,    "qmail-smtpd" },
+	{ P_REMOTE,   "qmail-remote"},
+	{ P_QMTPD,    "qmail-qmtpd" },
+	{ P_NEWMRH,   "qmail-newmrh"},
+	{ P_QMQPC,    "qmail-qmqpc" },
+	{ P_POPUP,    "qmail-popup" },
+	{ P_QUEUE,    "qmail-queue" },
+	{ P_NEWVRT,   "qmail-newvrt"},
+	{ P_RBLSMTPD, "rblsmtpd"    },
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

@@ -37,7 +37,8 @@ enum control_program {
 	P_START = 256, /* read by run files, by no program */
 	P_ALL = 512,
 	P_QUEUE = 1024,
-	P_NEWVRT = 2048
+	P_NEWVRT = 2048,
+	P_RBLSMTPD = 1 << 16
 };
 
 enum ctl {

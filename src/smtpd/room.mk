@@ -1,5 +1,5 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += qmail-smtpd
+PROGRAMS += qmail-smtpd rblsmtpd
 
 smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	commands.o helo.o mail.o rcpt.o data.o simple.o path.o pipeline.o \
@@ -19,3 +19,7 @@ obj.qmail-smtpd    := smtpd/qmail-smtpd.o $(smtpd.objects)
 lib.qmail-smtpd    := -lcdb -lpcre2-8
 static.qmail-smtpd := 1
 mode.qmail-smtpd   := 0755
+
+obj.rblsmtpd    := smtpd/rblsmtpd.o smtpd/rbl_refuse.o
+static.rblsmtpd := 1
+mode.rblsmtpd   := 0755
