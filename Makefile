@@ -83,6 +83,14 @@ $(B)/include/config.h: FORCE
 	echo '#define CONFIG_GROUP_NONE "$(NOFILES)"'; } > $@.new
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 
+# What libcrypto can do here, for programs that do not link it.
+$(B)/include/config-digests.h: src/auth/show-digests.c src/base/digest.c conf-cc
+	@mkdir -p $(@D) $(B)/tool
+	$(shell head -n 1 conf-cc) -std=c17 -D_GNU_SOURCE -Isrc \
+		-o $(B)/tool/show-digests $(filter %.c,$^) -lcrypto
+	$(B)/tool/show-digests > $@
+$(B)/obj/smtp/sasl.o: $(B)/include/config-digests.h
+
 $(B)/obj/%.o: src/%.c conf-cc | $(B)/include/config.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
