@@ -6,7 +6,8 @@ set -eu
 build="gcc libc6-dev libcrypt-dev make libcdb-dev libpcre2-dev libssl-dev"
 demo="$build ucspi-tcp daemontools swaks mpop"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
-	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl"
+	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
+	dovecot-imapd dovecot-lmtpd"
 bench="$check postfix"
 
 case "${1:-build}" in

@@ -4,6 +4,7 @@
 #ifndef LOCAL_DELIVER_H
 #define LOCAL_DELIVER_H
 
+#include "local/dot_qmail.h"
 #include "local/environment.h"
 
 #include <stdbool.h>
@@ -19,6 +20,8 @@ struct delivery {
 	struct buf recipients; /* of forwards, each ended by a NUL */
 	struct buf new_sender; /* a C string once known */
 	bool environment_set;
+	struct dot_qmail continued; /* by a "%name" line: where we are now */
+	unsigned continuations;
 	struct buf scratch;
 	struct buf report;    /* for descriptor 1 after success, or with -n */
 	struct buf complaint; /* for descriptor 2 after failure */
@@ -32,6 +35,9 @@ void delivery_init(struct delivery *d, const struct local_mail *mail,
  */
 int delivery_run(struct delivery *d, struct strv instructions);
 void delivery_clear(struct delivery *d);
+
+/* What keeps a .qmail file from being used, as a line; a QE_ code from r. */
+int delivery_fail_file(struct delivery *d, int r, const char *name);
 
 /* Adds a line to the complaint and returns code. */
 int delivery_fail(struct delivery *d, int code, const char *format, ...)

@@ -5,8 +5,10 @@
 #include "local/dot_qmail.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/io.h"
 #include "conf/mailbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 static int
@@ -41,6 +43,40 @@ dot_qmail_find(const char *dash, const char *ext, struct dot_qmail *out)
 	return r;
 }
 
+/* 0 and a descriptor of a regular file, QE_ABSENT, QE_SYS. */
+static int
+open_named(const char *name, int *fd, struct stat *st)
+{
+	/* O_NONBLOCK: a FIFO of that name must not hang the delivery. */
+	*fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0)
+		return mailbox_error_is_temporary(errno) ? QE_SYS : QE_ABSENT;
+	if (fstat(*fd, st) < 0)
+		return QE_SYS;
+	return S_ISREG(st->st_mode) ? 0 : QE_ABSENT;
+}
+
+int
+dot_qmail_open_named(struct strv name, struct dot_qmail *out)
+{
+	struct stat st;
+	int fd = -1;
+	int r = QE_ABSENT;
+
+	*out = (struct dot_qmail){ .text = BUF_LIMIT(DOT_QMAIL_MAX) };
+	buf_add_str(&out->name, ".qmail-");
+	buf_add_view(&out->name, name);
+	if (buf_cstr(&out->name) == NULL)
+		return QE_NOMEM;
+	if (name.len > 0 && strv_find(name, '/') == STRV_NPOS)
+		r = open_named(buf_cstr(&out->name), &fd, &st);
+	if (r == 0)
+		r = read_instructions(fd, &st, out);
+	out->found = r == 0;
+	io_close(&fd);
+	return r;
+}
+
 void
 dot_qmail_clear(struct dot_qmail *d)
 {
@@ -51,6 +87,7 @@ dot_qmail_clear(struct dot_qmail *d)
 static struct dot_qmail_line
 classify(struct strv line)
 {
+	static const struct strv lmtp = { "!lmtp:", 6 };
 	struct dot_qmail_line out = { DQ_FORWARD, line };
 
 	if (line.len == 0) {
@@ -68,6 +105,21 @@ classify(struct strv line)
 	case '|':
 		out.kind = DQ_PROGRAM;
 		out.text = strv_skip(line, 1);
+		break;
+	case '?':
+		out.kind = DQ_CONDITION;
+		out.text = strv_skip(line, 1);
+		break;
+	case '%':
+		out.kind = DQ_CONTINUE;
+		out.text = strv_skip(line, 1);
+		break;
+	case '!':
+		out.kind = DQ_UNKNOWN;
+		if (strv_starts(line, lmtp)) {
+			out.kind = DQ_LMTP;
+			out.text = strv_skip(line, lmtp.len);
+		}
 		break;
 	case '&':
 		out.text = strv_skip(line, 1);

@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 
-enum { DOT_QMAIL_MAX = 4 << 20 /* bytes of one file */ };
+enum {
+	DOT_QMAIL_MAX = 4 << 20,     /* bytes of one file */
+	DOT_QMAIL_CONTINUED_MAX = 20 /* "%name" lines obeyed in a row */
+};
 
 struct dot_qmail {
 	bool found;
@@ -28,6 +31,11 @@ struct dot_qmail {
  * QE_SYNTAX (it holds a NUL); QE_NOMEM.
  */
 int dot_qmail_find(const char *dash, const char *ext, struct dot_qmail *out);
+/*
+ * The file .qmail-<name> that a "%name" line goes on with, by the same tests;
+ * QE_ABSENT also for what is no regular file or no name of a file here.
+ */
+int dot_qmail_open_named(struct strv name, struct dot_qmail *out);
 void dot_qmail_clear(struct dot_qmail *d);
 
 enum dot_qmail_kind {
@@ -38,12 +46,16 @@ enum dot_qmail_kind {
 	DQ_PROGRAM,
 	DQ_FORWARD,
 	DQ_FORWARDS_ONLY, /* "+list" */
-	DQ_IGNORED        /* any other "+" line */
+	DQ_IGNORED,       /* any other "+" line */
+	DQ_CONDITION,     /* "?command": is the next instruction obeyed? */
+	DQ_CONTINUE,      /* "%name": go on with .qmail-name */
+	DQ_LMTP,          /* "!lmtp:server ..." */
+	DQ_UNKNOWN        /* any other "!" line */
 };
 
 struct dot_qmail_line {
 	enum dot_qmail_kind kind;
-	struct strv text; /* without the mark ("|", "&") and trailing blanks */
+	struct strv text; /* without its mark and trailing blanks */
 };
 
 /* Takes the next line off *rest; false at the end. */

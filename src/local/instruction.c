@@ -13,6 +13,7 @@
 #include "mail/mbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +32,31 @@ instruction_text(struct delivery *d, struct strv text)
 	return buf_cstr(&d->scratch);
 }
 
+/*
+ * A file system that hangs must not keep a delivery for ever.  What is left in
+ * tmp/ then nobody reads.
+ */
+static void
+on_alarm(int signal_number)
+{
+	static const char text[] = "Timeout on maildir delivery. (#4.3.0)\n";
+
+	(void)signal_number;
+	if (write(2, text, sizeof(text) - 1) < 0)
+		_exit(EX_TEMPORARY);
+	_exit(EX_TEMPORARY);
+}
+
+static void
+begin_file(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(INSTRUCTION_FILE_SECONDS);
+}
+
 int
 instruction_maildir(struct delivery *d, struct strv path)
 {
@@ -42,7 +68,9 @@ instruction_maildir(struct delivery *d, struct strv path)
 	buf_add_view(&prefix, buf_view(&d->lines->delivered));
 	if (dir == NULL || prefix.err != 0)
 		return out_of_memory(d);
+	begin_file();
 	result = maildir_deliver(dir, buf_view(&prefix), d->message_fd);
+	alarm(0);
 	buf_free(&prefix);
 	switch (result) {
 	case MAILDIR_OK:
@@ -112,7 +140,9 @@ instruction_mbox(struct delivery *d, struct strv path)
 	buf_add_view(&prefix, buf_view(&d->lines->delivered));
 	if (file == NULL || prefix.err != 0)
 		return out_of_memory(d);
+	begin_file();
 	result = mbox_deliver(file, buf_view(&prefix), d->message_fd);
+	alarm(0);
 	r = mbox_failure(d, result, file);
 	buf_free(&prefix);
 	return r;
@@ -213,8 +243,9 @@ instruction_program_verdict(int exit_code)
 	}
 }
 
+/* 0 and the program's exit code, or a failure. */
 static int
-run_shell(struct delivery *d, char *const *argv)
+run_shell(struct delivery *d, char *const *argv, int *code)
 {
 	volatile int start_error = 0;
 	const struct spawn s = {
@@ -224,7 +255,7 @@ run_shell(struct delivery *d, char *const *argv)
 		.fd_count = 3,
 		.start_error = &start_error
 	};
-	int status, code;
+	int status;
 	pid_t pid;
 
 	if (spawn_program(&s, &pid) != 0)
@@ -237,15 +268,15 @@ run_shell(struct delivery *d, char *const *argv)
 		return delivery_fail(d, EX_TEMPORARY,
 		    "Unable to run /bin/sh: %s. (#4.3.0)",
 		    error_text(start_error));
-	code = spawn_exit_code(status);
-	if (code < 0)
+	*code = spawn_exit_code(status);
+	if (*code < 0)
 		return delivery_fail(
 		    d, EX_TEMPORARY, "Aack, child crashed. (#4.3.0)");
-	return instruction_program_verdict(code);
+	return 0;
 }
 
-int
-instruction_program(struct delivery *d, struct strv command)
+static int
+run_command(struct delivery *d, struct strv command, int *code)
 {
 	const char *words[] = { "/bin/sh", "-c", NULL, NULL };
 	char **argv;
@@ -259,9 +290,30 @@ instruction_program(struct delivery *d, struct strv command)
 	argv = words[2] == NULL ? NULL : spawn_argv(words);
 	if (argv == NULL)
 		return out_of_memory(d);
-	r = run_shell(d, argv);
+	r = run_shell(d, argv, code);
 	free(argv);
 	return r;
+}
+
+int
+instruction_program(struct delivery *d, struct strv command)
+{
+	int code;
+	int r = run_command(d, command, &code);
+
+	return r == 0 ? instruction_program_verdict(code) : r;
+}
+
+int
+instruction_condition(struct delivery *d, struct strv command)
+{
+	int code;
+	int r = run_command(d, command, &code);
+
+	if (r != 0)
+		return r;
+	return code == INSTRUCTION_NO ? INSTRUCTION_NO
+				      : instruction_program_verdict(code);
 }
 
 int

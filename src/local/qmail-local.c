@@ -15,7 +15,6 @@
 #include "base/program.h"
 #include "conf/mailbox.h"
 #include "local/deliver.h"
-#include "local/dot_qmail.h"
 #include "local/loop.h"
 
 #include <errno.h>
@@ -113,28 +112,6 @@ refuse_loop(struct delivery *d)
 	    "(#5.4.6)");
 }
 
-static int
-explain_search(struct delivery *d, int r, const char *name)
-{
-	switch (r) {
-	case QE_DENIED:
-		return delivery_fail(d, EX_TEMPORARY,
-		    "Uh-oh: .qmail file is writable. (#4.7.0)");
-	case QE_SYNTAX:
-		return delivery_fail(d, EX_TEMPORARY,
-		    "Uh-oh: .qmail file contains a NUL. (#4.2.1)");
-	case QE_LIMIT:
-		return delivery_fail(
-		    d, EX_TEMPORARY, "Uh-oh: .qmail file is too big. (#4.2.1)");
-	case QE_SYS:
-		return delivery_fail(d, EX_TEMPORARY,
-		    "Unable to open %s: %s. (#4.3.0)", name, error_text(errno));
-	default:
-		return delivery_fail(
-		    d, EX_TEMPORARY, "Out of memory. (#4.3.0)");
-	}
-}
-
 /* Finds the instructions and carries them out. */
 static int
 deliver(struct delivery *d, struct local_mail *mail)
@@ -144,7 +121,7 @@ deliver(struct delivery *d, struct local_mail *mail)
 	int r = dot_qmail_find(mail->dash, mail->ext, &file);
 
 	if (r != 0)
-		return explain_search(d, r, buf_cstr(&file.name));
+		return delivery_fail_file(d, r, buf_cstr(&file.name));
 	if (!file.found && *mail->dash != '\0')
 		return delivery_fail(d, EX_PERMANENT,
 		    "Sorry, no mailbox here by that name. (#5.1.1)");

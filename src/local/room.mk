@@ -4,7 +4,8 @@ PROGRAMS += qmail-local forward condredirect bouncesaying except preline \
 	maildirmake
 
 obj.qmail-local     := $(patsubst %,local/%.o,qmail-local dot_qmail \
-	environment loop deliver instruction forwarding)
+	environment loop deliver instruction instruction_lmtp lmtp_line \
+	forwarding)
 static.qmail-local  := 1
 mode.qmail-local    := 0711
 
@@ -29,4 +30,5 @@ obj.maildirmake     := local/maildirmake.o
 static.maildirmake  := 1
 
 TESTABLE += local/dot_qmail.o local/environment.o local/loop.o \
-	local/deliver.o local/instruction.o local/forwarding.o
+	local/deliver.o local/instruction.o local/instruction_lmtp.o \
+	local/lmtp_line.o local/forwarding.o

@@ -580,6 +580,101 @@ def test_failure_stops_everything(joe):
     assert joe.queued() is None
 
 
+# -- branches ----------------------------------------------------------------
+
+@pytest.mark.parametrize("status,code,report", [
+    (0, 0, b"did 2+0+0\n"), (1, 0, b"did 1+0+0\n"), (99, 0, b"did 0+0+0\n"),
+    (100, 100, b""), (77, 100, b""), (111, 111, b""), (2, 111, b""),
+    (127, 111, b"")])
+def test_condition(joe, status, code, report):
+    joe.put(".qmail", f"?cat >seen; exit {status}\n\n# between\n./A\n./B\n")
+    done = joe.deliver()
+    assert (done.returncode, done.stdout, done.stderr) == (code, report, b"")
+    assert joe.get("seen") == MESSAGE
+    assert os.path.exists(joe.file("A")) == (status == 0)
+    assert os.path.exists(joe.file("B")) == (status in (0, 1))
+
+
+def test_condition_crash_and_place(joe):
+    joe.put(".qmail", "?kill -9 $$\n./A\n")
+    joe.expect(111, b"Aack, child crashed. (#4.3.0)\n")
+    joe.put(".qmail", "./A\n?exit 1")  # nothing behind it to skip
+    joe.expect(0, b"", rb"did 1\+0\+0\n")
+    joe.put(".qmail", "?exit 1\n?exit 100\n./B\n")  # skips a condition, too
+    joe.expect(0, b"", rb"did 1\+0\+0\n")
+    joe.put(".qmail", "?test \"$EXT\" = x\n&a@b\n|exit 99\n")
+    joe.expect(0, b"", rb"did 0\+0\+1\n")
+    assert joe.queued() is None
+
+
+def test_continue(joe):
+    joe.put(".qmail", "./A\n?exit 1\n%no\n?true\n%rest\n./never\n")
+    joe.put(".qmail-rest", "./B\n%more")
+    joe.put(".qmail-more", "&c@d\n")
+    joe.expect(0, b"", rb"did 2\+1\+0\nqp \d+\n")
+    assert joe.get("A") and joe.get("B") and joe.queued()
+    assert not os.path.exists(joe.file("never"))
+
+
+def test_continue_dry_run(joe):
+    joe.put(".qmail", "?exit 1\n%rest\n./A\n%rest\n./never\n")
+    joe.put(".qmail-rest", "!lmtp:/run/x\n")
+    joe.expect(0, b"", rb"condition exit 1\ncontinue rest\nmbox ./A\n"
+               rb"continue rest\nlmtp /run/x\ndid 2\+0\+0\n",
+               options=["-n"])
+
+
+def test_continue_with_nothing_in_it(joe):
+    joe.put(".qmail", "%empty\n")
+    joe.put(".qmail-empty", "")
+    joe.expect(0, b"", rb"did 1\+0\+0\n")
+    assert joe.get("Mailbox")
+
+
+@pytest.mark.parametrize("name,text", [
+    ("no", "Uh-oh: .qmail goes on with .qmail-no, which is no file. (#4.2.1)"),
+    ("../x", "Uh-oh: .qmail goes on with .qmail-../x, which is no file. "
+     "(#4.2.1)"),
+    ("loop", "Uh-oh: .qmail files go on with each other for ever. (#4.2.1)"),
+    ("open", "Uh-oh: .qmail file is writable. (#4.7.0)"),
+    ("blank", "Uh-oh: first line of .qmail file is blank. (#4.2.1)"),
+    ("secret", "Unable to open .qmail-secret: access denied. (#4.3.0)"),
+    ("exec", "Uh-oh: .qmail has file delivery but has x bit set. (#4.7.0)")])
+def test_continue_trouble(joe, name, text):
+    joe.put(".qmail-loop", "%loop\n")
+    joe.put(".qmail-open", "./A\n", 0o602)
+    joe.put(".qmail-blank", "\n./A\n")
+    joe.put(".qmail-secret", "./A\n", 0)
+    joe.put(".qmail-exec", "./A\n", 0o700)
+    joe.put(".qmail", f"%{name}\n")
+    joe.expect(111, text.encode() + b"\n")
+    assert not os.path.exists(joe.file("A"))
+
+
+def test_forward_only_stays_so_in_the_next_file(joe):
+    joe.put(".qmail", "+list\n%rest\n")
+    joe.put(".qmail-rest", "./A\n")
+    joe.expect(111, b"Uh-oh: .qmail has file delivery but has x bit set. "
+               b"(#4.7.0)\n")
+    joe.put(".qmail", "+list\n?true\n&a@b\n")
+    joe.expect(111, b"Uh-oh: .qmail has prog delivery but has x bit set. "
+               b"(#4.7.0)\n")
+
+
+@pytest.mark.parametrize("line,text", [
+    ("!", ".qmail has a line with ! that is not !lmtp:."),
+    ("!lmtp /x", ".qmail has a line with ! that is not !lmtp:."),
+    ("!lmtp:", ".qmail has an !lmtp: line without a good server and "
+     "recipient."),
+    ("!lmtp:host", ".qmail has an !lmtp: line without a good server and "
+     "recipient."),
+    ("!lmtp:/x $HOME", ".qmail has an !lmtp: line without a good server and "
+     "recipient.")])
+def test_lines_with_a_bang(joe, line, text):
+    joe.put(".qmail", line + "\n")
+    joe.expect(111, f"Uh-oh: {text} (#4.2.1)\n".encode())
+
+
 # -- the message -------------------------------------------------------------
 
 LOOPING = (b"This message is looping: it already has my Delivered-To line. "

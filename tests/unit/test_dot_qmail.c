@@ -167,12 +167,69 @@ test_find_passes_over_what_is_no_file(void **state)
 	dot_qmail_clear(&d);
 }
 
+static void
+expect_line(struct strv text, enum dot_qmail_kind kind, struct strv rest)
+{
+	struct dot_qmail_line line;
+
+	assert_true(dot_qmail_line_next(&text, &line));
+	assert_int_equal(line.kind, kind);
+	assert_true(strv_eq(line.text, rest));
+}
+
+static void
+test_lines_of_branches_and_lmtp(void **state)
+{
+	(void)state;
+	expect_line(STRV("?test x \t\n"), DQ_CONDITION, STRV("test x"));
+	expect_line(STRV("%other"), DQ_CONTINUE, STRV("other"));
+	expect_line(STRV("%"), DQ_CONTINUE, STRV(""));
+	expect_line(STRV("!lmtp:/run/x a"), DQ_LMTP, STRV("/run/x a"));
+	expect_line(STRV("!lmtp"), DQ_UNKNOWN, STRV("!lmtp"));
+	expect_line(STRV("!"), DQ_UNKNOWN, STRV("!"));
+}
+
+static void
+test_named(void **state)
+{
+	struct dot_qmail d;
+
+	(void)state;
+	put(".qmail-n", "&d\n", 3, 0744);
+	assert_int_equal(dot_qmail_open_named(STRV("n"), &d), 0);
+	assert_true(d.found && d.forward_only);
+	assert_true(strv_eq(buf_view(&d.text), STRV("&d\n")));
+	dot_qmail_clear(&d);
+	assert_int_equal(dot_qmail_open_named(STRV("no"), &d), QE_ABSENT);
+	assert_string_equal(buf_cstr(&d.name), ".qmail-no");
+	dot_qmail_clear(&d);
+	assert_int_equal(dot_qmail_open_named(STRV(""), &d), QE_ABSENT);
+	dot_qmail_clear(&d);
+	assert_int_equal(mkdir(".qmail-", 0700), 0);
+	assert_int_equal(
+	    dot_qmail_open_named(STRV("/../.qmail-n"), &d), QE_ABSENT);
+	dot_qmail_clear(&d);
+	assert_int_equal(mkfifo(".qmail-f", 0600), 0);
+	assert_int_equal(dot_qmail_open_named(STRV("f"), &d), QE_ABSENT);
+	dot_qmail_clear(&d);
+	put(".qmail-w", "&d\n", 3, 0602);
+	assert_int_equal(dot_qmail_open_named(STRV("w"), &d), QE_DENIED);
+	dot_qmail_clear(&d);
+	assert_int_equal(remove(".qmail-"), 0);
+	unlink(".qmail-n");
+	unlink(".qmail-f");
+	unlink(".qmail-w");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_of_all_types),
 		cmocka_unit_test(test_lines_empty_and_bare_marks),
+		cmocka_unit_test(test_lines_of_branches_and_lmtp),
+		cmocka_unit_test_setup_teardown(
+		    test_named, enter_directory, leave_directory),
 		cmocka_unit_test_setup_teardown(
 		    test_find_reads_the_best, enter_directory, leave_directory),
 		cmocka_unit_test_setup_teardown(
