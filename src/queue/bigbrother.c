@@ -87,6 +87,15 @@ bigbrother_watch(struct bigbrother *b, struct strv bytes)
 	}
 }
 
+bool
+bigbrother_has_seen(const struct bigbrother *b)
+{
+	for (size_t i = 0; i < b->set.count; i++)
+		if (b->seen[i])
+			return true;
+	return false;
+}
+
 void
 bigbrother_add(const struct bigbrother *b, struct buf *out)
 {

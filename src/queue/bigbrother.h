@@ -1,6 +1,6 @@
 /*
- * control/bigbrother: "watched:observer" lines.  A message from or to a
- * watched address gets one more recipient, in its envelope alone.
+ * control/bigbrother: "watched:observer" lines.  Of a message from or to a
+ * watched address the observer gets a copy (observer.h).
  */
 #ifndef QUEUE_BIGBROTHER_H
 #define QUEUE_BIGBROTHER_H
@@ -26,6 +26,7 @@ struct bigbrother {
 int bigbrother_load(struct bigbrother *b);
 /* Looks at the next bytes of an envelope that has been checked. */
 void bigbrother_watch(struct bigbrother *b, struct strv bytes);
+bool bigbrother_has_seen(const struct bigbrother *b);
 /* The T records of all observers whose party was seen. */
 void bigbrother_add(const struct bigbrother *b, struct buf *out);
 void bigbrother_free(struct bigbrother *b);

@@ -16,6 +16,8 @@
 #include "queue/bigbrother.h"
 #include "queue/caller.h"
 #include "queue/guard.h"
+#include "queue/item.h"
+#include "queue/observer.h"
 #include "spool/envelope_stream.h"
 #include "spool/queue.h"
 #include "spool/trigger.h"
@@ -29,26 +31,19 @@
 #include <unistd.h>
 
 enum {
-	COPY_BUFFER = 65536,  /* what a pipe holds */
-	LINE_MAX_BYTES = 256, /* of our Received line, or of the origin */
-	PID_NAMES_MAX = 9,
-	ATOMIC_WRITE = 4096 /* an envelope of one page is never torn */
+	COPY_BUFFER = 65536, /* what a pipe holds */
+	LINE_MAX_BYTES = 256 /* of our Received line, or of the origin */
 };
 
-/* One message on its way in; the has_ flags say what must go if it fails. */
+/* One message on its way in, and the observers' copy if it is watched. */
 struct arrival {
 	struct queue_layout layout;
 	uid_t uid;
 	pid_t pid;
 	int64_t now;
-	uint64_t id;
-	int mess_fd, intd_fd;
-	bool has_pid, has_mess, has_intd, has_todo;
-	char pid_path[QUEUE_PATH_MAX], mess[QUEUE_PATH_MAX];
-	char intd[QUEUE_PATH_MAX], todo[QUEUE_PATH_MAX];
+	struct item own, copy;
 	struct envelope_stream envelope;
 	struct bigbrother watch;
-	size_t envelope_bytes;
 	size_t used; /* of buffer */
 	char buffer[COPY_BUFFER];
 };
@@ -61,7 +56,8 @@ enter(struct arrival *a)
 	a->uid = getuid();
 	a->pid = getpid();
 	a->now = clock_wall();
-	a->mess_fd = a->intd_fd = -1;
+	item_init(&a->own, &a->layout);
+	item_init(&a->copy, &a->layout);
 	if (chdir(program_home()) < 0)
 		return QQ_CHDIR_HOME;
 	if (bigbrother_load(&a->watch) != 0)
@@ -80,52 +76,6 @@ enter(struct arrival *a)
 	buf_free(&line);
 	if (chdir("queue") < 0 || queue_layout_read(&a->layout) != 0)
 		return QQ_CHDIR_QUEUE;
-	return QQ_OK;
-}
-
-static enum queue_exit
-pid_create(struct arrival *a)
-{
-	struct stat st;
-
-	for (int n = 1; n <= PID_NAMES_MAX && a->mess_fd < 0; n++) {
-		snprintf(a->pid_path, sizeof(a->pid_path), "pid/%jd.%jd.%d",
-		    (intmax_t)a->pid, (intmax_t)a->now, n);
-		a->mess_fd = open(
-		    a->pid_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		if (a->mess_fd < 0 && errno != EEXIST)
-			return QQ_PID;
-	}
-	if (a->mess_fd < 0)
-		return QQ_PID;
-	a->has_pid = true;
-	if (fstat(a->mess_fd, &st) < 0)
-		return QQ_PID;
-	a->id = st.st_ino;
-	queue_path(&a->layout, QUEUE_MESS, a->id, a->mess);
-	queue_path(&a->layout, QUEUE_INTD, a->id, a->intd);
-	queue_path(&a->layout, QUEUE_TODO, a->id, a->todo);
-	return QQ_OK;
-}
-
-/* The file gets the name that is its inode number. */
-static enum queue_exit
-mess_name(struct arrival *a)
-{
-	if (renameat2(AT_FDCWD, a->pid_path, AT_FDCWD, a->mess,
-		RENAME_NOREPLACE) == 0) {
-		a->has_pid = false;
-		a->has_mess = true;
-		return QQ_OK;
-	}
-	/* Some file systems know no such rename. */
-	if ((errno != EINVAL && errno != ENOSYS) ||
-	    link(a->pid_path, a->mess) < 0)
-		return QQ_MESS;
-	a->has_mess = true;
-	if (unlink(a->pid_path) < 0)
-		return QQ_MESS;
-	a->has_pid = false;
 	return QQ_OK;
 }
 
@@ -155,7 +105,7 @@ message_copy(struct arrival *a)
 		a->used += (size_t)got;
 		if (got > 0 && a->used < sizeof(a->buffer))
 			continue;
-		if (io_write_all(a->mess_fd, a->buffer, a->used) != 0)
+		if (io_write_all(a->own.mess_fd, a->buffer, a->used) != 0)
 			return QQ_WRITE;
 		a->used = 0;
 	} while (got > 0);
@@ -186,12 +136,18 @@ envelope_read(struct arrival *a)
 }
 
 static enum queue_exit
+add_origin(const struct arrival *a, struct buf *origin)
+{
+	envelope_add_origin(origin, a->uid, (uint64_t)a->pid);
+	return origin->err == 0 ? QQ_OK : QQ_NOMEM;
+}
+
+static enum queue_exit
 envelope_begin(struct arrival *a)
 {
 	struct buf origin = BUF_LIMIT(LINE_MAX_BYTES);
 
-	envelope_add_origin(&origin, a->uid, (uint64_t)a->pid);
-	if (origin.err != 0)
+	if (add_origin(a, &origin) != QQ_OK)
 		return QQ_NOMEM;
 	memcpy(a->buffer, origin.data, origin.len);
 	a->used = origin.len;
@@ -199,56 +155,59 @@ envelope_begin(struct arrival *a)
 	return envelope_read(a);
 }
 
-/* The id is ours, so a file that has it already is left from a crash. */
-static enum queue_exit
-intd_create(struct arrival *a)
-{
-	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-
-	a->intd_fd = open(a->intd, flags, 0644);
-	if (a->intd_fd < 0 && errno == EEXIST && unlink(a->intd) == 0)
-		a->intd_fd = open(a->intd, flags, 0644);
-	if (a->intd_fd < 0)
-		return QQ_INTD;
-	a->has_intd = true;
-	return QQ_OK;
-}
-
-/* Recipients of our own making, behind those of the caller. */
-static enum queue_exit
-envelope_add_observers(struct arrival *a)
-{
-	struct buf more = BUF_INIT;
-	enum queue_exit code = QQ_OK;
-
-	bigbrother_add(&a->watch, &more);
-	if (more.err != 0)
-		code = QQ_NOMEM;
-	else if (io_write_all(a->intd_fd, more.data, more.len) != 0)
-		code = QQ_WRITE;
-	a->envelope_bytes += more.len;
-	buf_free(&more);
-	return code;
-}
-
 static enum queue_exit
 envelope_copy(struct arrival *a)
 {
-	enum queue_exit code = QQ_OK;
+	enum queue_exit code;
 	bool complete;
 
 	do {
 		complete = a->envelope.complete;
-		if (io_write_all(a->intd_fd, a->buffer, a->used) != 0)
-			return QQ_WRITE;
-		a->envelope_bytes += a->used;
+		code = item_add_envelope(&a->own, a->buffer, a->used);
 		a->used = 0;
-		if (!complete)
+		if (code == QQ_OK && !complete)
 			code = envelope_read(a);
 	} while (!complete && code == QQ_OK);
-	if (code == QQ_OK)
-		code = envelope_add_observers(a);
 	return code;
+}
+
+/* Only now, with the whole envelope read, it is known who is watched. */
+static enum queue_exit
+copy_for_observers(struct arrival *a)
+{
+	struct buf origin = BUF_LIMIT(LINE_MAX_BYTES);
+	enum queue_exit code;
+
+	if (!bigbrother_has_seen(&a->watch))
+		return QQ_OK;
+	code = add_origin(a, &origin);
+	if (code == QQ_OK)
+		code = observer_prepare(&a->copy, &a->own, &a->watch,
+		    buf_view(&origin), a->pid, a->now, a->buffer,
+		    sizeof(a->buffer));
+	buf_free(&origin);
+	return code;
+}
+
+/*
+ * The copy comes first, by name and by flush: after a crash in between there
+ * is a copy of a message that nobody was told of, and whoever sent it sends it
+ * again; the other way round it would have passed unseen.
+ */
+static enum queue_exit
+commit(struct arrival *a)
+{
+	enum queue_exit code = QQ_OK;
+
+	if (a->copy.has_intd)
+		code = item_link(&a->copy);
+	if (code == QQ_OK)
+		code = item_link(&a->own);
+	if (code != QQ_OK)
+		return code;
+	if (a->copy.has_intd && io_sync(a->copy.intd_fd) != 0)
+		return QQ_TODO;
+	return io_sync(a->own.intd_fd) == 0 ? QQ_OK : QQ_TODO;
 }
 
 /*
@@ -264,10 +223,8 @@ envelope_copy(struct arrival *a)
 static enum queue_exit
 take_in(struct arrival *a)
 {
-	enum queue_exit code = pid_create(a);
+	enum queue_exit code = item_create_mess(&a->own, a->pid, a->now);
 
-	if (code == QQ_OK)
-		code = mess_name(a);
 	if (code == QQ_OK)
 		code = message_copy(a);
 	if (code == QQ_OK)
@@ -275,50 +232,27 @@ take_in(struct arrival *a)
 	if (code != QQ_OK)
 		return code;
 	guard_hold_term();
-	if (io_sync(a->mess_fd) != 0)
+	if (io_sync(a->own.mess_fd) != 0)
 		return QQ_WRITE;
-	code = intd_create(a);
+	code = item_create_intd(&a->own);
 	if (code == QQ_OK)
 		code = envelope_copy(a);
+	if (code == QQ_OK)
+		code = copy_for_observers(a);
 	if (code != QQ_OK)
 		return code;
-	/* In todo/ an envelope must be whole, or empty after a crash. */
-	if (a->envelope_bytes > ATOMIC_WRITE && io_sync(a->intd_fd) != 0)
-		return QQ_WRITE;
 	if (guard_is_unwanted())
 		return QQ_TIMEOUT;
-	if (link(a->intd, a->todo) < 0)
-		return QQ_TODO;
-	a->has_todo = true;
-	if (io_sync(a->intd_fd) != 0)
-		return QQ_TODO;
+	code = commit(a);
+	if (code != QQ_OK)
+		return code;
 	/* Nobody was told of it, so mostly it can still be taken back. */
 	if (guard_is_unwanted())
 		return QQ_TIMEOUT;
-	trigger_pull(a->id);
+	if (a->copy.has_todo)
+		trigger_pull(a->copy.id);
+	trigger_pull(a->own.id);
 	return QQ_OK;
-}
-
-/*
- * The other way round, so that every step leaves one of the known states.
- *
- * What has been in todo/ a search may have found, and qmail-send may deliver
- * it.  Its records go by the number, so the file that the number comes from
- * stays: or the next message had it, and its mail could go to the recipients
- * of this one, which a caller can bring about.  qmail-send removes the file,
- * as a message that it has delivered or as a leftover.
- */
-static void
-undo(const struct arrival *a)
-{
-	if (a->has_todo)
-		unlink(a->todo);
-	if (a->has_intd)
-		unlink(a->intd);
-	if (a->has_mess && !a->has_todo)
-		unlink(a->mess);
-	if (a->has_pid)
-		unlink(a->pid_path);
 }
 
 int
@@ -336,7 +270,9 @@ main(void)
 	code = enter(&arrival);
 	if (code == QQ_OK)
 		code = take_in(&arrival);
-	if (code != QQ_OK)
-		undo(&arrival);
+	if (code != QQ_OK) {
+		item_undo(&arrival.own);
+		item_undo(&arrival.copy);
+	}
 	return (int)code;
 }

@@ -2,7 +2,7 @@
 PROGRAMS += qmail-queue qmail-clean
 
 obj.qmail-queue    := queue/qmail-queue.o queue/bigbrother.o queue/caller.o \
-	queue/guard.o
+	queue/guard.o queue/item.o queue/observer.o
 static.qmail-queue := 1
 mode.qmail-queue   := 4711:qmailq
 

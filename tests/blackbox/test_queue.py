@@ -125,19 +125,6 @@ def test_trigger_missing(home):
 
 
 # -- watched addresses -------------------------------------------------------
-def test_bigbrother(home):
-    home.control("bigbrother", "c@D:observer@o.example\n# x\n")
-    assert q.run(home) == 0
-    assert q.only(home)[2].endswith(q.ENVELOPE[:-1] + b"Tobserver@o.example\0")
-
-
-def test_bigbrother_in_a_large_envelope(home):
-    home.control("bigbrother", "r19999@d:o@o\ns:o2@o\nnobody:o3@o\n")
-    envelope = b"Fs\0" + b"".join(b"Tr%d@d\0" % i for i in range(20000))
-    assert q.run(home, envelope=envelope + b"\0") == 0
-    assert q.only(home)[2].endswith(envelope + b"To@o\0To2@o\0")
-
-
 def test_bigbrother_broken(home):
     """No mail passes unwatched because of a slip of the pen."""
     home.control("bigbrother", "a@b:\n")
