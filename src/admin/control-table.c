@@ -28,6 +28,7 @@ static const struct {
 	{ P_QUEUE,    "qmail-queue" },
 	{ P_NEWVRT,   "qmail-newvrt"},
 	{ P_RBLSMTPD, "rblsmtpd"    },
+	{ P_RSPAWN,   "qmail-rspawn"},
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

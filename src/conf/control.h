@@ -38,7 +38,8 @@ enum control_program {
 	P_ALL = 512,
 	P_QUEUE = 1024,
 	P_NEWVRT = 2048,
-	P_RBLSMTPD = 1 << 16
+	P_RBLSMTPD = 1 << 16,
+	P_RSPAWN = 1 << 17
 };
 
 enum ctl {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/program.h"
 #include "remote/remote.h"
+#include "remote/resident.h"
 
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ main(int argc, char **argv)
 	int r;
 
 	program_begin(&program);
+	if (argc <= 1 && resident_is_wanted())
+		return resident_serve();
 	r = report_init(&report, argv + ARGUMENTS_MIN, recipients);
 	if (r == 0) {
 		if (recipients == 0)

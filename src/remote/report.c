@@ -101,6 +101,16 @@ add_record(struct buf *out, char letter, const struct buf *text)
 	buf_add_char(out, '\0');
 }
 
+void
+report_add_single(const struct report *report, size_t index, struct buf *out)
+{
+	const struct recipient *recipient = &report->recipients[index];
+
+	if (recipient->state != RECIPIENT_UNASKED)
+		add_record(out, (char)recipient->state, &recipient->text);
+	add_record(out, report->letter, &report->text);
+}
+
 int
 report_write(const struct report *report, int fd)
 {

@@ -44,6 +44,12 @@ void report_set_recipient(struct recipient *recipient,
 void report_add_said(struct buf *text, struct strv said);
 
 /*
+ * What would be written if this recipient were the only one: its record, if
+ * it was asked for, and the message's.
+ */
+void report_add_single(
+    const struct report *report, size_t index, struct buf *out);
+/*
  * Writes everything at once.  Records stop before the first recipient that
  * was never asked for, as only its place tells whom a record is for.  0 or
  * QE_SYS, QE_NOMEM.

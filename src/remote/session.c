@@ -111,6 +111,12 @@ session_is_usable(const struct session *s)
 	       s->messages < SESSION_MESSAGES_MAX && !peer_is_over(&s->peer);
 }
 
+struct strv
+session_exchanger(const struct session *s)
+{
+	return s->is_open ? strv_of(s->peer.ip) : STRV_EMPTY;
+}
+
 void
 session_close(struct session *s)
 {

@@ -41,6 +41,8 @@ bool session_fits(const struct session *s, struct strv key);
 enum verdict session_send(struct session *s, struct message *message,
     struct strv sender, struct report *report);
 bool session_is_usable(const struct session *s);
+/* The name of the host that it leads to, or nothing. */
+struct strv session_exchanger(const struct session *s);
 /* Says QUIT if there is anybody to hear it; nothing waits.  Any number of
  * times. */
 void session_close(struct session *s);

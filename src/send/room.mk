@@ -12,13 +12,16 @@ obj.qmail-realrcpt  := send/qmail-realrcpt.o send/lookup.o
 lib.qmail-realrcpt  := -lcdb
 mode.qmail-realrcpt := 0700
 
-obj.qmail-rspawn    := send/qmail-rspawn.o send/spawner.o \
+obj.qmail-rspawn    := send/qmail-rspawn.o send/dispatch.o \
+	send/destination.o send/limiter.o send/worker.o send/stand_in.o \
+	send/spawner.o \
 	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \
 	send/spawner_report.o
+lib.qmail-rspawn    := -lcdb
 static.qmail-rspawn := 1
 mode.qmail-rspawn   := 0711
 
-TESTABLE += send/spawner_request.o send/spawner_report.o send/lookup.o
+TESTABLE += send/limiter.o send/spawner_request.o send/spawner_report.o send/lookup.o
 
 obj.qmail-start     := send/qmail-start.o
 mode.qmail-start    := 0700

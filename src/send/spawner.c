@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-	READ_BYTES = 8192,
+	READ_BYTES = 65536,
 	POLL_INPUT = 0,
 	POLL_OUTPUT = 1,
 	POLL_SIDE = 2,
@@ -152,9 +152,11 @@ write_reports(struct spawner *s)
 static struct spawner_job *
 find_child(struct spawner *s, pid_t pid)
 {
-	for (unsigned i = 0; i < s->slots; i++)
+	for (unsigned i = 0, seen = 0; i < s->slots && seen < s->running; i++) {
+		seen += s->jobs[i].state == JOB_RUNNING;
 		if (s->jobs[i].state == JOB_RUNNING && s->jobs[i].pid == pid)
 			return &s->jobs[i];
+	}
 	return NULL;
 }
 
@@ -193,10 +195,10 @@ fill_poll(struct spawner *s)
 	    (struct pollfd){ .fd =
 				 role->side_fd == NULL ? -1 : role->side_fd(s),
 		    .events = POLLIN };
-	for (unsigned i = 0, seen = 0; i < s->slots && seen < s->busy; i++) {
+	for (unsigned i = 0, seen = 0; i < s->slots && seen < s->running; i++) {
 		const struct spawner_job *job = &s->jobs[i];
 
-		seen += job->state != JOB_FREE;
+		seen += job->state == JOB_RUNNING;
 		if (job->state == JOB_RUNNING && job->output_fd >= 0)
 			p[n++] = (struct pollfd){ .fd = job->output_fd,
 				.events = POLLIN };

@@ -41,6 +41,7 @@ struct spawner_job {
 	bool output_cut;
 	uint64_t serial;     /* order of arrival */
 	int64_t deadline_ms; /* the role's; only while waiting */
+	void *owner;         /* the role's */
 };
 
 struct spawner;
@@ -60,6 +61,8 @@ struct spawner_role {
 	int64_t (*tick)(struct spawner *s);
 	/* A child that is none of the jobs' has ended. */
 	void (*reaped)(struct spawner *s, pid_t pid);
+	/* A delivery has been reported; its output is still there. */
+	void (*released)(struct spawner *s, struct spawner_job *job);
 };
 
 struct spawner {
@@ -71,7 +74,7 @@ struct spawner {
 	struct spawner_request request;
 	struct buf reports;
 	struct spawner_job *jobs; /* owned */
-	unsigned slots, busy;
+	unsigned slots, busy, running;
 	struct pollfd *polled; /* owned; slots and a few */
 };
 
@@ -88,6 +91,9 @@ void spawner_run(struct spawner *s, struct spawner_job *job, struct spawn *how);
 /* Ends a job without a child: "K", or a whole report with its letter. */
 void spawner_finish(
     struct spawner *s, struct spawner_job *job, const char *report);
+/* The same, as if a child had said this and exited well. */
+void spawner_finish_output(
+    struct spawner *s, struct spawner_job *job, struct strv output);
 /* The same, as if a child had exited so. */
 void spawner_finish_code(
     struct spawner *s, struct spawner_job *job, int exit_code);

@@ -39,6 +39,10 @@ job_number(const struct spawner *s, const struct spawner_job *job)
 static void
 release(struct spawner *s, struct spawner_job *job)
 {
+	if (s->role->released != NULL)
+		s->role->released(s, job);
+	if (job->state == JOB_RUNNING)
+		s->running--;
 	io_close(&job->message_fd);
 	io_close(&job->output_fd);
 	buf_reset(&job->output);
@@ -52,6 +56,18 @@ void
 spawner_finish(struct spawner *s, struct spawner_job *job, const char *report)
 {
 	spawner_add_report(s, job_number(s, job), report);
+	release(s, job);
+}
+
+void
+spawner_finish_output(
+    struct spawner *s, struct spawner_job *job, struct strv output)
+{
+	const struct spawner_child child = { .output = output };
+
+	spawner_add_number(s, job_number(s, job));
+	s->role->report(&child, &s->reports);
+	buf_add_char(&s->reports, '\0');
 	release(s, job);
 }
 
@@ -88,6 +104,7 @@ spawner_run(struct spawner *s, struct spawner_job *job, struct spawn *how)
 		    s, job, "Zqmail-spawn unable to fork. (#4.3.0)\n");
 	} else {
 		job->state = JOB_RUNNING;
+		s->running++;
 		io_close(&job->message_fd);
 	}
 	io_close(&ends[1]);
