@@ -3,6 +3,7 @@
  * complains of but was hardly meant.
  */
 #include "admin/findings.h"
+#include "base/endpoint.h"
 #include "base/ere.h"
 #include "base/error.h"
 #include "base/pattern.h"
@@ -14,6 +15,7 @@
 #include "conf/nets.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,6 +30,24 @@ add_error(struct findings *f, int result, const struct control_error *err)
 		f->problems++;
 	else
 		f->unseen++;
+}
+
+/* The address of a service, or nothing. */
+static int
+check_endpoint(enum ctl id, struct control_error *err)
+{
+	struct buf value = BUF_INIT;
+	struct endpoint endpoint;
+	int r = control_line(id, &value, err);
+
+	if (r == 0 && endpoint_parse(buf_view(&value), &endpoint) != 0) {
+		snprintf(err->text, sizeof(err->text),
+		    "control/%s: neither ip:port nor the path of a socket",
+		    control_table[id].file);
+		r = QE_SYNTAX;
+	}
+	buf_free(&value);
+	return r;
 }
 
 /* Values with a form of their own; the file as such has been read. */
@@ -46,6 +66,8 @@ check_form(struct findings *f, enum ctl id)
 		r = mfcheck_times_load(&times, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
+	else if (id == CTL_CLAMD)
+		r = check_endpoint(id, &err);
 	else if (id == CTL_CHECKS)
 		r = check_modes_load(&rules, &err);
 	if (r != 0)

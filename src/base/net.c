@@ -241,6 +241,22 @@ start_connect(int fd, const struct ipaddr *ip, uint16_t port,
 }
 
 int
+net_connect_start(const struct ipaddr *ip, uint16_t port, int *fd)
+{
+	int s =
+	    socket(ip->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (s < 0)
+		return QE_SYS;
+	if (start_connect(s, ip, port, NULL) != 0) {
+		io_close(&s);
+		return QE_SYS;
+	}
+	*fd = s;
+	return 0;
+}
+
+int
 net_connect(const struct ipaddr *ip, uint16_t port,
     const struct ipaddr *bind_to, int64_t deadline_ms, int *fd)
 {

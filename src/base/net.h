@@ -44,5 +44,8 @@ socklen_t net_sockaddr(
  */
 int net_connect(const struct ipaddr *ip, uint16_t port,
     const struct ipaddr *bind_to, int64_t deadline_ms, int *fd);
+/* Does not wait: the socket becomes writable when it is connected or has
+ * failed.  0 and *fd, or QE_SYS. */
+int net_connect_start(const struct ipaddr *ip, uint16_t port, int *fd);
 
 #endif

@@ -12,6 +12,7 @@ const char *const check_names[] = {
 	"badmailfrom",
 	"badmailto",
 	"bare_recipient",
+	"clamd",
 	"datechecks",
 	"goodmailfrom",
 	"maxrcpt",

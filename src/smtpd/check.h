@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 struct bmcheck;
+struct clamd;
 struct origin;
 struct rcptcheck;
 struct realrcptto;
@@ -81,6 +82,7 @@ struct notes {
 	struct rcptcheck *rcptcheck;
 	struct validrcptto *validrcptto;
 	struct realrcptto *realrcptto;
+	struct clamd *clamd;
 	struct origin *origin; /* what mfcheck, mxblacklist asked */
 	bool good_sender;      /* of this transaction: VERDICT_GOOD */
 	/* A rejection that the client hears at a later stage, or again. */

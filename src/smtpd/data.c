@@ -9,17 +9,21 @@
 #include "mail/received.h"
 #include "smtp/dot.h"
 #include "smtpd/answer.h"
+#include "smtpd/arrival.h"
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tap.h"
 #include "smtpd/tarpit.h"
 
+enum { SECOND_MS = 1000 };
+
 struct delivery {
 	struct submit submit;
 	bool submitting; /* qmail-queue is running and still wanted */
 	bool too_large, looping;
 	int64_t size; /* of the message, decoded */
+	struct arrival arrival;
 	struct dot_decoder decoder;
 	struct hop_counter hops;
 	struct buf chunk;
@@ -57,11 +61,36 @@ delivery_add_fields(struct session *s, struct delivery *d)
 	taps_begin(s, taps_list, buf_view(&s->scratch));
 }
 
+/*
+ * The reply to the last byte that may have come by now is due then.  Whoever
+ * takes the message is stopped a little sooner, as ending it takes time, too.
+ */
+static int64_t
+delivery_due(const struct session *s, const struct delivery *d)
+{
+	int64_t due =
+	    d->arrival.oldest_ms + s->settings.dot_timeout * SECOND_MS;
+
+	return due < s->deadline_ms ? due : s->deadline_ms;
+}
+
+static int64_t
+delivery_stop(const struct session *s, int64_t due)
+{
+	int64_t quarter = s->settings.dot_timeout * SECOND_MS / 4;
+
+	return due - (quarter < SUBMIT_STOP_MS ? quarter : SUBMIT_STOP_MS);
+}
+
 /* Counts a piece of the message and passes it on. */
 static void
-delivery_feed(struct session *s, struct delivery *d, struct strv bytes)
+delivery_feed(
+    struct session *s, struct delivery *d, struct strv bytes, int64_t deadline)
 {
 	int64_t max = session_size_max(s);
+	int64_t stop = delivery_stop(s, delivery_due(s, d));
+
+	d->submit.deadline_ms = stop < deadline ? stop : deadline;
 
 	d->size += (int64_t)bytes.len;
 	if (max > 0 && d->size > max)
@@ -93,23 +122,24 @@ delivery_receive(struct session *s, struct delivery *d)
 		if (due == 0) {
 			due = SESSION_BLOCK;
 			deadline = session_deadline(s, s->settings.timeout);
-			d->submit.deadline_ms = deadline;
 		}
 		/* A stream that never pauses has to be looked at as well. */
 		if (clock_mono_ms() >= deadline)
 			return QE_TIMEOUT;
 		if (source_peek(&s->in).len == 0)
 			session_flush(s);
+		arrival_before(&d->arrival, &s->in);
 		r = source_fill(&s->in, deadline);
 		if (r != 0)
 			return r;
+		arrival_after(&d->arrival, &s->in);
 		buf_reset(&d->chunk);
 		used = dot_decode(&d->decoder, source_peek(&s->in), &d->chunk);
 		if (d->chunk.err != 0)
 			return d->chunk.err;
 		source_take(&s->in, used);
 		due -= used < due ? used : due;
-		delivery_feed(s, d, buf_view(&d->chunk));
+		delivery_feed(s, d, buf_view(&d->chunk), deadline);
 	}
 	return d->decoder.flaws != 0 ? QE_SYNTAX : 0;
 }
@@ -135,7 +165,7 @@ delivery_commit(struct session *s, struct delivery *d)
 {
 	struct submit_result result = { .ok = false };
 
-	d->submit.deadline_ms = s->tx.dot_deadline_ms;
+	d->submit.deadline_ms = delivery_stop(s, s->tx.dot_deadline_ms);
 	delivery_add_envelope(s, d);
 	if (session_is_abandoned(s)) {
 		/* It will send the message again: once is enough. */
@@ -143,7 +173,7 @@ delivery_commit(struct session *s, struct delivery *d)
 		session_vanish(s);
 		return (struct reply){ .code = 0 };
 	}
-	submit_close(&d->submit, s->tx.dot_deadline_ms, &result);
+	submit_close(&d->submit, d->submit.deadline_ms, &result);
 	d->submitting = false;
 	if (!result.ok)
 		return answer_of_queue(&result);
@@ -159,7 +189,8 @@ delivery_answer(struct session *s, struct delivery *d)
 	int64_t max = session_size_max(s);
 	struct verdict v;
 
-	s->tx.dot_deadline_ms = session_deadline(s, s->settings.dot_timeout);
+	s->tx.dot_deadline_ms = delivery_due(s, d);
+	d->submit.deadline_ms = delivery_stop(s, s->tx.dot_deadline_ms);
 	if (s->settings.log.in)
 		log_event(s, "C: [...]  bytestooverflow=%lld",
 		    (long long)(d->size < max ? max - d->size : 0));
@@ -171,11 +202,15 @@ delivery_answer(struct session *s, struct delivery *d)
 		    "sorry, that message size exceeds my databytes limit");
 	taps_end(s);
 	v = pipeline_run(s, STAGE_CONTENT);
+	if (v.kind == VERDICT_REJECT)
+		delivery_abort(d);
 	tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)
 		return v.reply;
 	if (s->state != SESSION_OPEN)
 		return (struct reply){ .code = 0 };
+	if (clock_mono_ms() >= d->submit.deadline_ms)
+		return reply_make(451, "4.3.0", "took too long, try again");
 	return delivery_commit(s, d);
 }
 
@@ -215,6 +250,7 @@ command_data(struct session *s, struct strv argument)
 	d.submitting = true;
 	dot_decoder_init(&d.decoder);
 	hop_counter_init(&d.hops);
+	arrival_init(&d.arrival);
 	reply = delivery_run(s, &d);
 	taps_close(s);
 	delivery_abort(&d);

@@ -215,6 +215,7 @@ notes_free(struct notes *notes)
 	if (notes->has_date_rules)
 		control_set_free(&notes->date_rules);
 	notes->has_date_rules = false;
+	clamd_free(&notes->clamd);
 	rcptcheck_free(&notes->rcptcheck);
 	validrcptto_free(&notes->validrcptto);
 	realrcptto_free(&notes->realrcptto);

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-const struct tap *const taps_list[] = { NULL };
+const struct tap *const taps_list[] = { &tap_clamd, NULL };
 
 void
 taps_begin(

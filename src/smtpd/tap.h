@@ -34,6 +34,8 @@ struct tap {
 	void (*close)(struct session *s);
 };
 
+extern const struct tap tap_clamd; /* checks/clamd.c */
+
 /* All taps, in the order in which they are called; NULL at the end. */
 extern const struct tap *const taps_list[];
 

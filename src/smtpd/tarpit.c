@@ -27,6 +27,7 @@ void
 tarpit_delay(struct session *s, enum tarpit_cause cause)
 {
 	const struct tarpit_settings *tarpit = &s->settings.tarpit;
+	int64_t end;
 
 	if (cause == TARPIT_NONE || s->state != SESSION_OPEN)
 		return;
@@ -37,7 +38,10 @@ tarpit_delay(struct session *s, enum tarpit_cause cause)
 	if (s->settings.log.tarpitting)
 		log_envelope(s, "TARPIT");
 	session_flush(s);
-	if (io_wait(s->in.fd, POLLRDHUP, session_deadline(s, tarpit->delay)) ==
-	    0)
+	end = session_deadline(s, tarpit->delay);
+	/* The reply to a message must not come after the client has gone. */
+	if (s->tx.dot_deadline_ms != 0 && s->tx.dot_deadline_ms < end)
+		end = s->tx.dot_deadline_ms;
+	if (io_wait(s->in.fd, POLLRDHUP, end) == 0)
 		session_vanish(s);
 }

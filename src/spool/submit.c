@@ -234,11 +234,13 @@ submit_close(struct submit *s, int64_t deadline_ms, struct submit_result *out)
 void
 submit_abort(struct submit *s)
 {
+	int64_t deadline = submit_child_deadline(SUBMIT_ABORT_MS);
 	int status;
 
+	if (s->deadline_ms < deadline)
+		deadline = s->deadline_ms;
 	io_close(&s->envelope_fd);
 	io_close(&s->message_fd);
-	if (submit_child_wait(
-		s, submit_child_deadline(SUBMIT_ABORT_MS), &status) != 0)
+	if (submit_child_wait(s, deadline, &status) != 0)
 		s->failed = true;
 }

@@ -15,7 +15,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SUBMIT_BUFFER = 8192, SUBMIT_CUSTOM_MAX = 255 };
+enum {
+	SUBMIT_BUFFER = 8192,
+	SUBMIT_CUSTOM_MAX = 255,
+	SUBMIT_STOP_MS = 1000 /* for the child to end after a SIGTERM */
+};
 
 struct submit {
 	pid_t pid; /* of the child: the "qp" number */
@@ -60,7 +64,10 @@ struct submit_result {
  */
 void submit_close(
     struct submit *s, int64_t deadline_ms, struct submit_result *out);
-/* Gives up: nothing is queued.  The child is gone, or killed, afterwards. */
+/*
+ * Gives up: nothing is queued.  The child is gone, or killed, afterwards; it
+ * gets ten seconds to notice, and no more than s->deadline_ms leaves it.
+ */
 void submit_abort(struct submit *s);
 
 /*

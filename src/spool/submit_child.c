@@ -24,7 +24,6 @@
 
 enum {
 	CHILD_LOOK_MS = 50,      /* between looks where there are no pidfds */
-	CHILD_STOPPED_MS = 1000, /* it may be stuck in the kernel */
 	CHILD_DRAIN_MAX = 16,    /* reads after the child's end */
 	CHILD_ASCII_END = 127,   /* this and what follows is not for replies */
 	CHILD_PERMANENT_MAX = 40 /* 11 to 40 are permanent */
@@ -121,7 +120,7 @@ drain(struct submit *s)
 static int
 stop_child(struct submit *s, int pidfd, int *status)
 {
-	int64_t deadline = submit_child_deadline(CHILD_STOPPED_MS);
+	int64_t deadline = submit_child_deadline(SUBMIT_STOP_MS);
 	int r;
 
 	kill(s->pid, SIGTERM);

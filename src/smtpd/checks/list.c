@@ -22,6 +22,7 @@ const struct check *const checks_list[] = {
 	&check_rcptcheck,
 	&check_mxblacklist, /* the network comes last */
 	&check_mfcheck,
+	&check_clamd, /* the message, not the envelope, from here on */
 };
 /* clang-format on */
 

@@ -8,6 +8,7 @@ extern const struct check check_badhelo;
 extern const struct check check_badmailfrom;
 extern const struct check check_badmailto;
 extern const struct check check_bare_recipient;
+extern const struct check check_clamd;
 extern const struct check check_datechecks;
 extern const struct check check_goodmailfrom;
 extern const struct check check_maxrcpt;
@@ -21,6 +22,7 @@ extern const struct check check_relayclient;
 extern const struct check check_validrcptto;
 
 /* What checks keep in the notes is theirs to free. */
+void clamd_free(struct clamd **kept);
 void rcptcheck_free(struct rcptcheck **kept);
 void validrcptto_free(struct validrcptto **kept);
 void realrcptto_free(struct realrcptto **kept);
