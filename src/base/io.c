@@ -171,6 +171,23 @@ source_init(struct source *s, int fd, char *data, size_t cap)
 	*s = (struct source){ .fd = fd, .data = data, .cap = cap };
 }
 
+/* What waits in a pipe, as a copy: the pipe keeps it. */
+static ssize_t
+pipe_peek(int fd, char *data, size_t n)
+{
+	int copy[2];
+	ssize_t seen;
+
+	if (io_pipe(copy) != 0)
+		return -1;
+	seen = tee(fd, copy[1], n, SPLICE_F_NONBLOCK);
+	if (seen > 0)
+		seen = io_read(copy[0], data, (size_t)seen);
+	io_close(&copy[0]);
+	io_close(&copy[1]);
+	return seen;
+}
+
 /* Up to the first LF; where nobody can look ahead, byte by byte. */
 static ssize_t
 read_by_line(int fd, char *data, size_t n)
@@ -178,8 +195,11 @@ read_by_line(int fd, char *data, size_t n)
 	ssize_t seen = recv(fd, data, n, MSG_PEEK | MSG_DONTWAIT);
 	const char *end;
 
-	if (seen < 0 && errno == ENOTSOCK)
-		return io_read(fd, data, 1);
+	if (seen < 0 && errno == ENOTSOCK) {
+		seen = pipe_peek(fd, data, n);
+		if (seen < 0 && errno != EAGAIN)
+			return io_read(fd, data, 1);
+	}
 	if (seen <= 0)
 		return seen;
 	end = memchr(data, '\n', (size_t)seen);

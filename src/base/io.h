@@ -45,7 +45,8 @@ struct source {
 	size_t cap, pos, len;
 	bool eof;
 	/* Never takes a byte behind an LF off the descriptor: what follows
-	 * belongs to another program.  Dear on what is no socket. */
+	 * belongs to another program.  Dear on what is neither a socket nor
+	 * a pipe. */
 	bool by_line;
 };
 
