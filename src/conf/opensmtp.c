@@ -1,12 +1,26 @@
-/* Clients that may relay because they have fetched their mail; see header. */
+/*
+ * Clients that may relay because they have fetched their mail; see header.
+ *
+ * Nobody waits for anybody: a login opens one file of its own client and no
+ * other, and the sweeper takes a file out of the way before it looks for the
+ * last time, so that a login at that moment makes another one.
+ */
 #include "conf/opensmtp.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "base/net.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define ASIDE ".sweep." /* before the name of a file that is judged */
+
+enum { TOUCH_TRIES = 10 };
 
 int
 opensmtp_path(struct strv directory, struct strv ip, struct buf *out)
@@ -68,5 +82,120 @@ opensmtp_find(
 			r = QE_SYS;
 	}
 	buf_free(&path);
+	return r;
+}
+
+/* The file's own time becomes now.  QE_ABSENT: it was swept meanwhile. */
+static int
+touch_once(const char *path)
+{
+	struct stat opened, named;
+	int fd = open(path,
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	int r = QE_SYS;
+
+	if (fd < 0)
+		return QE_SYS;
+	if (futimens(fd, NULL) == 0 && fstat(fd, &opened) == 0)
+		r = 0;
+	io_close(&fd);
+	if (r != 0)
+		return r;
+	if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1) {
+		errno = EINVAL;
+		return QE_SYS;
+	}
+	if (lstat(path, &named) < 0)
+		return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	return named.st_ino == opened.st_ino ? 0 : QE_ABSENT;
+}
+
+int
+opensmtp_touch(struct strv directory, struct strv ip)
+{
+	struct buf path = BUF_LIMIT(PATH_MAX);
+	int r = opensmtp_path(directory, ip, &path);
+
+	if (r == 0 && buf_cstr(&path) == NULL)
+		r = QE_NOMEM;
+	if (r == 0) {
+		int tries = TOUCH_TRIES;
+
+		do
+			r = touch_once(path.data);
+		while (r == QE_ABSENT && --tries > 0);
+	}
+	buf_free(&path);
+	return r;
+}
+
+/* Removes a file that was put aside, or gives it back if it is fresh. */
+static bool
+settle(int dirfd, const char *aside, int64_t lifetime, int64_t now)
+{
+	const char *name = aside + sizeof(ASIDE) - 1;
+	struct stat st;
+
+	if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (judge(&st, lifetime, now) == 0 &&
+	    (renameat2(dirfd, aside, dirfd, name, RENAME_NOREPLACE) == 0 ||
+		errno != EEXIST))
+		return false;
+	return unlinkat(dirfd, aside, 0) == 0;
+}
+
+/* True for the one spelling of an address that opensmtp_path() writes. */
+static bool
+is_address(const char *name)
+{
+	char text[IPADDR_TEXT_MAX];
+	struct ipaddr address;
+
+	if (ipaddr_parse(strv_of(name), &address) != 0)
+		return false;
+	ipaddr_format(&address, text);
+	return strv_eq(strv_of(name), strv_of(text));
+}
+
+static bool
+sweep_one(int dirfd, const char *name, int64_t lifetime, int64_t now)
+{
+	char aside[sizeof(ASIDE) + NAME_MAX];
+	struct stat st;
+
+	if (strv_starts(strv_of(name), STRV(ASIDE)))
+		return is_address(name + sizeof(ASIDE) - 1) &&
+		       settle(dirfd, name, lifetime, now);
+	if (!is_address(name) ||
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode) || judge(&st, lifetime, now) == 0)
+		return false;
+	snprintf(aside, sizeof(aside), "%s%s", ASIDE, name);
+	return renameat(dirfd, name, dirfd, aside) == 0 &&
+	       settle(dirfd, aside, lifetime, now);
+}
+
+int
+opensmtp_sweep(
+    const char *directory, int64_t lifetime, int64_t now, uint64_t *removed)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+	int r;
+
+	if (dir == NULL)
+		return QE_SYS;
+	*removed = 0;
+	for (;;) {
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			break;
+		if (sweep_one(dirfd(dir), entry->d_name, lifetime, now))
+			++*removed;
+	}
+	r = errno == 0 ? 0 : QE_SYS;
+	closedir(dir);
 	return r;
 }

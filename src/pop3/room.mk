@@ -1,5 +1,5 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += qmail-popup qmail-pop3d
+PROGRAMS += qmail-popup qmail-pop3d qmail-opensmtp
 
 obj.qmail-popup    := pop3/qmail-popup.o pop3/conn.o
 static.qmail-popup := 1
@@ -8,5 +8,8 @@ mode.qmail-popup   := 0711
 obj.qmail-pop3d    := pop3/qmail-pop3d.o pop3/retrieve.o pop3/maildrop.o \
 	pop3/conn.o
 static.qmail-pop3d := 1
+
+obj.qmail-opensmtp  := pop3/qmail-opensmtp.o
+mode.qmail-opensmtp := 0700
 
 TESTABLE += pop3/conn.o pop3/maildrop.o

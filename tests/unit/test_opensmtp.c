@@ -3,6 +3,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
 
 enum { NOW = 1000000, LIFETIME = 100 };
 
@@ -32,10 +36,13 @@ stamp(const char *name, time_t seconds)
                 { seconds, 0}
 	};
 	char path[160];
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	unit_write(path, STRV_EMPTY);
-	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
 }
 
 static int
@@ -117,6 +124,172 @@ test_path(void **state)
 	buf_free(&small);
 }
 
+static void
+test_touch_makes_and_renews(void **state)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	(void)state;
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("192.0.2.1")), 0);
+	assert_int_equal(
+	    opensmtp_find(strv_of(directory), STRV("192.0.2.1"), LIFETIME, now),
+	    0);
+	stamp("192.0.2.1", NOW);
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("::ffff:192.0.2.1")), 0);
+	assert_int_equal(
+	    opensmtp_find(strv_of(directory), STRV("192.0.2.1"), LIFETIME, now),
+	    0);
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("../192.0.2.1")),
+	    QE_SYNTAX);
+	assert_int_equal(
+	    opensmtp_touch(STRV("/absent/directory"), STRV("192.0.2.1")),
+	    QE_SYS);
+}
+
+/* Written as root into a directory that others may write. */
+static void
+test_touch_follows_nobody(void **state)
+{
+	char path[160], victim[160];
+	struct stat before, after;
+
+	(void)state;
+	stamp("victim", NOW);
+	snprintf(victim, sizeof(victim), "%s/victim", directory);
+	assert_int_equal(stat(victim, &before), 0);
+	snprintf(path, sizeof(path), "%s/192.0.2.1", directory);
+	assert_int_equal(symlink("victim", path), 0);
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("192.0.2.1")), QE_SYS);
+	snprintf(path, sizeof(path), "%s/192.0.2.2", directory);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("192.0.2.2")), QE_SYS);
+	assert_int_equal(stat(victim, &after), 0);
+	assert_int_equal(before.st_mtime, after.st_mtime);
+}
+
+/* A lock that somebody holds on the directory and on the file. */
+static void
+test_touch_takes_no_lock(void **state)
+{
+	char path[160];
+	int dir, file;
+
+	(void)state;
+	stamp("192.0.2.1", NOW);
+	snprintf(path, sizeof(path), "%s/192.0.2.1", directory);
+	dir = open(directory, O_RDONLY | O_CLOEXEC);
+	file = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(dir, LOCK_EX), 0);
+	assert_int_equal(flock(file, LOCK_EX), 0);
+	assert_int_equal(lockf(file, F_LOCK, 0), 0);
+	alarm(20);
+	assert_int_equal(
+	    opensmtp_touch(strv_of(directory), STRV("192.0.2.1")), 0);
+	alarm(0);
+	close(file);
+	close(dir);
+}
+
+static uint64_t
+sweep(int64_t now)
+{
+	uint64_t removed = 99;
+
+	assert_int_equal(opensmtp_sweep(directory, LIFETIME, now, &removed), 0);
+	return removed;
+}
+
+static bool
+exists(const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+test_sweep_removes_what_is_old(void **state)
+{
+	(void)state;
+	stamp("192.0.2.1", NOW - LIFETIME);
+	stamp("192.0.2.2", NOW - LIFETIME + 1);
+	stamp("2001:db8::1", 1);
+	stamp("2001:db8::2", NOW + LIFETIME); /* no login: a wrong clock */
+	stamp("README", 1);
+	stamp("192.0.2.01", 1);
+	stamp("2001:DB8::1", 1);
+	stamp(".192.0.2.1", 1);
+	assert_int_equal(sweep(NOW), 3);
+	assert_false(exists("192.0.2.1"));
+	assert_true(exists("192.0.2.2"));
+	assert_false(exists("2001:db8::1"));
+	assert_false(exists("2001:db8::2"));
+	assert_true(exists("README"));
+	assert_true(exists("192.0.2.01"));
+	assert_true(exists("2001:DB8::1"));
+	assert_true(exists(".192.0.2.1"));
+	assert_int_equal(sweep(NOW), 0);
+	assert_int_equal(
+	    opensmtp_sweep("/absent", LIFETIME, NOW, &(uint64_t){ 0 }), QE_SYS);
+}
+
+/* A sweeper that was killed, and a login just before. */
+static void
+test_sweep_settles_what_was_left_aside(void **state)
+{
+	(void)state;
+	stamp(".sweep.192.0.2.1", NOW);
+	stamp(".sweep.192.0.2.2", 1);
+	stamp(".sweep.192.0.2.3", NOW);
+	stamp("192.0.2.3", NOW);
+	stamp(".sweep.other", 1);
+	assert_int_equal(sweep(NOW), 2);
+	assert_true(exists("192.0.2.1"));
+	assert_false(exists("192.0.2.2"));
+	assert_true(exists("192.0.2.3"));
+	assert_false(exists(".sweep.192.0.2.3"));
+	assert_true(exists(".sweep.other"));
+}
+
+/* It may be aside for a moment, but then it comes back. */
+static bool
+is_found_soon(void)
+{
+	for (int tries = 0; tries < 100000; tries++)
+		if (opensmtp_find(strv_of(directory), STRV("192.0.2.1"),
+			LIFETIME, (int64_t)time(NULL)) == 0)
+			return true;
+	return false;
+}
+
+/* Each touch counts, though old files are swept all the time. */
+static void
+test_sweep_never_takes_a_login(void **state)
+{
+	enum { LOGINS = 2000 };
+	pid_t sweeper = fork();
+	int status;
+
+	(void)state;
+	assert_true(sweeper >= 0);
+	while (sweeper == 0)
+		sweep((int64_t)time(NULL));
+	for (int i = 0; i < LOGINS; i++) {
+		stamp("192.0.2.1", 1);
+		assert_int_equal(
+		    opensmtp_touch(strv_of(directory), STRV("192.0.2.1")), 0);
+		assert_true(is_found_soon());
+	}
+	kill(sweeper, SIGKILL);
+	waitpid(sweeper, &status, 0);
+}
+
 int
 main(void)
 {
@@ -134,6 +307,19 @@ main(void)
 		    remove_directory),
 		cmocka_unit_test(test_find_tells_trouble_from_absence),
 		cmocka_unit_test(test_path),
+		cmocka_unit_test_setup_teardown(test_touch_makes_and_renews,
+		    make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(test_touch_follows_nobody,
+		    make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    test_touch_takes_no_lock, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(test_sweep_removes_what_is_old,
+		    make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    test_sweep_settles_what_was_left_aside, make_directory,
+		    remove_directory),
+		cmocka_unit_test_setup_teardown(test_sweep_never_takes_a_login,
+		    make_directory, remove_directory),
 	};
 
 	return RUN_TESTS(tests);
