@@ -43,7 +43,8 @@ account_group_none(void)
 }
 
 int
-account_uid_from_file(const char *passwd, const char *name, uid_t *uid)
+account_ids_from_file(
+    const char *passwd, const char *name, uid_t *uid, gid_t *gid)
 {
 	FILE *file = fopen(passwd, "re");
 	const struct passwd *entry;
@@ -54,6 +55,7 @@ account_uid_from_file(const char *passwd, const char *name, uid_t *uid)
 	while ((entry = fgetpwent(file)) != NULL)
 		if (strcmp(entry->pw_name, name) == 0) {
 			*uid = entry->pw_uid;
+			*gid = entry->pw_gid;
 			r = 0;
 			break;
 		}
@@ -62,6 +64,14 @@ account_uid_from_file(const char *passwd, const char *name, uid_t *uid)
 		r = QE_SYS;
 	fclose(file);
 	return r;
+}
+
+int
+account_uid_from_file(const char *passwd, const char *name, uid_t *uid)
+{
+	gid_t gid;
+
+	return account_ids_from_file(passwd, name, uid, &gid);
 }
 
 int

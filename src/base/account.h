@@ -31,6 +31,8 @@ const char *account_group_none(void);  /* "nofiles" */
  * QE_SYS.
  */
 int account_uid_from_file(const char *passwd, const char *name, uid_t *uid);
+int account_ids_from_file(
+    const char *passwd, const char *name, uid_t *uid, gid_t *gid);
 
 /* Through the name service; only for dynamically linked programs.
  * 0, QE_ABSENT, or QE_TEMP when the service is in trouble. */

@@ -60,12 +60,18 @@ log_emit(int fd, const char *prefix, struct strv text)
 }
 
 void
-log_line(int fd, const char *name, struct strv text)
+log_line_as(int fd, const char *name, pid_t pid, struct strv text)
 {
 	char prefix[128];
 
-	snprintf(prefix, sizeof(prefix), "%s: pid %ld ", name, (long)getpid());
+	snprintf(prefix, sizeof(prefix), "%s: pid %ld ", name, (long)pid);
 	log_emit(fd, prefix, text);
+}
+
+void
+log_line(int fd, const char *name, struct strv text)
+{
+	log_line_as(fd, name, getpid(), text);
 }
 
 void

@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 
+#include <sys/types.h>
+
 enum { LOG_LINE_MAX = 1000 }; /* bytes of a line, without its LF */
 
 /* qmail-send's encoding: LF to '/', bytes <= 32, >= 127 and '%' to '_'. */
@@ -22,6 +24,8 @@ void log_add_escaped(struct buf *out, struct strv text);
  * disk must not stop mail.
  */
 void log_line(int fd, const char *name, struct strv text);
+/* The same for a session that another process began. */
+void log_line_as(int fd, const char *name, pid_t pid, struct strv text);
 /* The same without "pid <pid>", for messages of programs to people. */
 void log_message(int fd, const char *name, struct strv text);
 

@@ -72,6 +72,8 @@ configure() {
 	put smtpport "$smtp"
 	put pop3address 127.0.0.1
 	put pop3port "$pop"
+	mkdir -p "$home/control/auth"
+	put auth/pop3 63 # passwords in clear: it is loopback
 	mkhome=$home/home/you
 	mkdir -p "$home/home" "$mkhome"
 	[ -d "$mkhome/Maildir" ] || "$home/bin/maildirmake" "$mkhome/Maildir"

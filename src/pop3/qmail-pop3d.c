@@ -12,7 +12,9 @@
 #include "base/program.h"
 #include "pop3/conn.h"
 #include "pop3/maildrop.h"
+#include "pop3/note.h"
 #include "pop3/retrieve.h"
+#include "smtp/sasl_check.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,6 +33,7 @@ struct pop3d {
 	struct pop3_conn conn;
 	struct maildrop box;
 	size_t last; /* highest number retrieved or deleted, from 1 */
+	struct pop3_capa capa;
 	bool finished;
 };
 
@@ -228,7 +231,7 @@ static int
 pop3d_capa(struct pop3d *p, struct strv argument)
 {
 	(void)argument;
-	pop3_capa(&p->conn);
+	pop3_capa(&p->conn, &p->capa);
 	return 0;
 }
 
@@ -281,15 +284,69 @@ pop3d_run(struct pop3d *p, const struct pop3_command *command)
 
 /* qmail-popup has read it from a control file; nonsense is not obeyed. */
 static int64_t
-pop3d_session_seconds(void)
+pop3d_seconds(
+    const char *variable, uint64_t least, uint64_t most, int64_t otherwise)
 {
-	struct strv text = strv_of(env_get("POP3MAXSESSION"));
 	uint64_t seconds;
 
-	if (strv_to_u64(text, POP3D_SESSION_MOST, &seconds) != 0 ||
-	    seconds < POP3D_SESSION_LEAST)
-		return POP3_SESSION_MAX;
+	if (strv_to_u64(strv_of(env_get(variable)), most, &seconds) != 0 ||
+	    seconds < least)
+		return otherwise;
 	return (int64_t)seconds;
+}
+
+/* What qmail-popup would say now: "us PLAIN", see pop3/popup.h. */
+static struct pop3_capa
+pop3d_read_capa(void)
+{
+	struct strv names = strv_of(env_get("POP3CAPA"));
+	struct strv flags = strv_cut(&names, ' ', NULL);
+
+	return (struct pop3_capa){ .mechanisms = names,
+		.user = strv_find(flags, 'u') != STRV_NPOS,
+		.stls = strv_find(flags, 's') != STRV_NPOS };
+}
+
+static void
+pop3d_configure(struct pop3d *p)
+{
+	pop3_conn_set_idle(
+	    &p->conn, pop3d_seconds("POP3TIMEOUT", POP3_IDLE_LEAST,
+			  POP3_IDLE_MOST, POP3_IDLE));
+	trace_from_environment(&p->conn.trace);
+	p->capa = pop3d_read_capa();
+}
+
+/*
+ * Mutual authentication: the last challenge proves us to the client, who has
+ * nothing to say to it.  False ends the session.
+ */
+static bool
+pop3d_finish_login(struct pop3d *p)
+{
+	struct buf challenge = BUF_LIMIT(SASL_CHALLENGE_MAX);
+	enum sasl_result result = sasl_check_inherited(&challenge);
+
+	if (result == SASL_CONTINUE) {
+		pop3_challenge(&p->conn, buf_view(&challenge));
+		buf_reset(&challenge);
+		if (pop3_next_response(&p->conn, &challenge) != 0)
+			result = SASL_MALFORMED;
+		else
+			result =
+			    challenge.len == 0 ||
+				    strv_eq(buf_view(&challenge), STRV("="))
+				? SASL_DONE
+				: SASL_MALFORMED;
+	}
+	buf_free(&challenge);
+	if (result == SASL_DONE)
+		return true;
+	pop3_err(&p->conn, result == SASL_FAILED
+			       ? "[SYS/TEMP] authorization failed for now"
+			       : "authorization cancelled");
+	pop3_flush(&p->conn);
+	return false;
 }
 
 /*
@@ -346,9 +403,16 @@ main(int argc, char **argv)
 		return 1;
 	}
 	pop3d_prepare_output();
-	pop3_conn_init(
-	    &p.conn, in, sizeof in, out, sizeof out, pop3d_session_seconds());
-	pop3d_open(&p, argc > 1 ? argv[1] : NULL);
+	if (!note_login())
+		return 0;
+	pop3_conn_init(&p.conn, in, sizeof in, out, sizeof out,
+	    pop3d_seconds("POP3MAXSESSION", POP3D_SESSION_LEAST,
+		POP3D_SESSION_MOST, POP3_SESSION_MAX));
+	pop3d_configure(&p);
+	if (pop3d_finish_login(&p))
+		pop3d_open(&p, argc > 1 ? argv[1] : NULL);
+	else
+		p.finished = true;
 	while (!p.finished && pop3_next(&p.conn, &command) == 0)
 		if (pop3d_run(&p, &command) != 0)
 			break;

@@ -1,0 +1,191 @@
+/*
+ * The process of qmail-popup that talks to the client: the commands before
+ * the login (RFC 1939 section 4, RFC 2449, RFC 2595).
+ *
+ * Started as root, it becomes qmaild and can start no program.  It opens no
+ * file; the keeper is asked for everything that needs rights.  It never reads
+ * a byte behind the line of the login, which belongs to the mail server that
+ * the checker becomes.
+ */
+#include "pop3/front.h"
+#include "base/account.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "pop3/link.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+void
+front_end(struct popup *p)
+{
+	pop3_flush(&p->conn);
+	pop3_conn_free(&p->conn);
+	_exit(POPUP_END);
+}
+
+void
+front_fail(struct popup *p, const char *text)
+{
+	pop3_err(&p->conn, text);
+	front_end(p);
+}
+
+static void
+front_user(struct popup *p, struct strv argument)
+{
+	struct strv name = strv_trim_blanks(argument);
+
+	buf_reset(&p->user);
+	if ((popup_mechanisms(p) & (SASL_LOGIN | SASL_PLAIN)) == 0) {
+		pop3_junk(&p->conn, "no clear passwords here");
+	} else if (name.len == 0) {
+		pop3_junk(&p->conn, "syntax error");
+	} else {
+		buf_add_view(&p->user, name);
+		pop3_ok(&p->conn, "");
+	}
+}
+
+static void
+front_capa(struct popup *p, struct strv argument)
+{
+	struct buf names = BUF_INIT;
+	struct pop3_capa what = popup_capa(p, &names);
+
+	(void)argument;
+	pop3_capa(&p->conn, &what);
+	buf_free(&names);
+}
+
+/* Nothing that was said in clear counts behind the handshake. */
+static void
+front_begin_tls(struct popup *p)
+{
+	struct pop3_conn *c = &p->conn;
+	struct buf request = BUF_LIMIT(LINK_MAX);
+	int64_t deadline = clock_deadline(UCSPI_TLS_SECONDS);
+
+	if (ucspi_tls_start(&p->tls, &c->in, &c->out,
+		deadline < c->end_ms ? deadline : c->end_ms) != 0)
+		front_end(p);
+	io_set_nonblocking(c->out.fd, true);
+	buf_reset(&c->line);
+	buf_reset(&p->user);
+	link_encode_tls(&request, &p->tls.facts);
+	if (request.err != 0 || link_send(p->link, buf_view(&request)) != 0)
+		front_end(p);
+	buf_free(&request);
+}
+
+static void
+front_stls(struct popup *p, struct strv argument)
+{
+	if (strv_trim_blanks(argument).len > 0) {
+		pop3_junk(&p->conn, "syntax error");
+	} else if (!ucspi_tls_may_start(&p->tls)) {
+		pop3_junk(&p->conn, ucspi_tls_is_on(&p->tls)
+					? "TLS is on already"
+					: "no TLS here");
+	} else {
+		pop3_ok(&p->conn, "begin TLS negotiation");
+		if (pop3_flush(&p->conn) != 0)
+			front_end(p);
+		front_begin_tls(p);
+	}
+}
+
+static void
+front_noop(struct popup *p, struct strv argument)
+{
+	(void)argument;
+	pop3_ok(&p->conn, "");
+}
+
+static void
+front_quit(struct popup *p, struct strv argument)
+{
+	(void)argument;
+	pop3_ok(&p->conn, "");
+	front_end(p);
+}
+
+static const struct front_verb {
+	const char *name;
+	bool is_login; /* not before a TLS that is required */
+	void (*run)(struct popup *p, struct strv argument);
+} front_verbs[] = {
+	{"USER",  true,  front_user},
+	{ "PASS", true,  front_pass},
+	{ "APOP", true,  front_apop},
+	{ "AUTH", true,  front_auth},
+	{ "CAPA", false, front_capa},
+	{ "STLS", false, front_stls},
+	{ "NOOP", false, front_noop},
+	{ "QUIT", false, front_quit},
+};
+
+static void
+front_command(struct popup *p, const struct pop3_command *command)
+{
+	const struct front_verb *v = front_verbs;
+	const struct front_verb *end =
+	    v + sizeof(front_verbs) / sizeof(*front_verbs);
+
+	while (v < end && !strv_eq_nocase(command->verb, strv_of(v->name)))
+		v++;
+	if (v == end)
+		pop3_junk(&p->conn, "authorization first");
+	else if (v->is_login && ucspi_tls_is_required(&p->tls))
+		pop3_junk(&p->conn, "STLS first");
+	else
+		v->run(p, command->argument);
+}
+
+/* The session's number in the log of tcpserver is the keeper's. */
+static void
+front_greet(struct popup *p)
+{
+	buf_addf(&p->stamp, "<%ld.%lld@%s>", (long)p->conn.trace.pid,
+	    (long long)clock_wall(), p->host);
+	if (buf_cstr(&p->stamp) == NULL)
+		front_fail(p, "out of memory");
+	pop3_ok(&p->conn, buf_cstr(&p->stamp));
+}
+
+/* What is left: the client, the keeper, the log, the TLS process. */
+static void
+front_drop_rights(struct popup *p)
+{
+	static const struct rlimit none = { 0, 0 };
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() == 0 && (account_ids_from_file("/etc/passwd",
+				   role_user(ROLE_DAEMON), &uid, &gid) != 0 ||
+				  account_become(uid, gid, NULL, 0) != 0 ||
+				  setrlimit(RLIMIT_NPROC, &none) < 0)) {
+		trace_event(&p->conn.trace, "ERROR: unable to become %s: %s",
+		    role_user(ROLE_DAEMON), error_text(errno));
+		front_fail(p, "[SYS/TEMP] unable to give up rights");
+	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+void
+front_run(struct popup *p)
+{
+	struct pop3_command command;
+
+	front_drop_rights(p);
+	alarm(POPUP_SESSION_MAX + 1); /* holds even against a full socket */
+	io_set_nonblocking(p->conn.out.fd, true);
+	if (p->tls.state == TLS_IMPLICIT)
+		front_begin_tls(p);
+	front_greet(p);
+	while (pop3_next(&p->conn, &command) == 0)
+		front_command(p, &command);
+	front_end(p);
+}
