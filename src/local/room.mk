@@ -32,3 +32,22 @@ static.maildirmake  := 1
 TESTABLE += local/dot_qmail.o local/environment.o local/loop.o \
 	local/deliver.o local/instruction.o local/instruction_lmtp.o \
 	local/lmtp_line.o local/forwarding.o
+
+PROGRAMS += qreceipt qbiff maildir2mbox maildirwatch
+SCRIPTS  += elq pinq qail
+
+obj.qreceipt        := local/qreceipt.o local/tool.o
+static.qreceipt     := 1
+
+obj.qbiff           := local/qbiff.o
+static.qbiff        := 1
+
+obj.maildir2mbox    := local/maildir2mbox.o local/messages.o
+static.maildir2mbox := 1
+
+obj.maildirwatch    := local/maildirwatch.o local/messages.o
+static.maildirwatch := 1
+
+script.elq          := src/local/elq.sh
+script.pinq         := src/local/pinq.sh
+script.qail         := src/local/qail.sh

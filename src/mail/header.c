@@ -119,3 +119,23 @@ header_field_value(struct strv line)
 		return STRV_EMPTY;
 	return strv_skip(line, colon + 1);
 }
+
+static bool
+is_continued(struct strv rest)
+{
+	return rest.len > 0 && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t');
+}
+
+bool
+header_next(struct strv *rest, struct strv *field)
+{
+	const char *start = rest->ptr;
+	struct strv line = strv_cut(rest, '\n', NULL);
+
+	if (line.len == 0)
+		return false;
+	while (is_continued(*rest))
+		line = strv_cut(rest, '\n', NULL);
+	*field = strv_from(start, (size_t)(line.ptr + line.len - start));
+	return true;
+}

@@ -28,6 +28,11 @@ void hop_counter_feed(struct hop_counter *h, struct strv bytes);
 struct strv header_field_name(struct strv line);
 /* True if line is the field called name (any case, blanks before ':'). */
 bool header_field_is(struct strv line, struct strv name);
+/*
+ * Takes the next field, with its continuation lines and without its last LF,
+ * off a message.  False at the end of the header: *rest is then the body.
+ */
+bool header_next(struct strv *rest, struct strv *field);
 /* What follows the colon; empty view if the line is no field. */
 struct strv header_field_value(struct strv line);
 

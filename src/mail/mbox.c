@@ -182,13 +182,14 @@ write_trouble(void)
 	return errno == EDQUOT || errno == EFBIG ? MBOX_QUOTA : MBOX_WRITE;
 }
 
-static enum mbox_result
-copy_message(int message_fd, struct sink *out)
+enum mbox_result
+mbox_copy(struct strv prefix, int message_fd, struct sink *out)
 {
 	struct quoter q = { .at_start = true };
 	char block[COPY_BYTES];
 	off_t offset = 0;
 
+	sink_put_view(out, prefix);
 	for (;;) {
 		ssize_t got = pread(message_fd, block, sizeof(block), offset);
 
@@ -208,7 +209,10 @@ copy_message(int message_fd, struct sink *out)
 	if (q.line_open)
 		sink_put(out, "\n", 1);
 	sink_put(out, "\n", 1);
-	return sink_flush(out) == 0 ? MBOX_OK : write_trouble();
+	if (out->err == 0)
+		return MBOX_OK;
+	errno = out->errnum;
+	return write_trouble();
 }
 
 /* Flushes the directory that the new file is in, wherever links lead. */
@@ -236,8 +240,9 @@ append(const char *path, struct mbox *m, struct strv prefix, int message_fd)
 
 	sink_init(&out, m->fd, block, sizeof(block));
 	mend_tail(path, &m->st, &out);
-	sink_put_view(&out, prefix);
-	r = copy_message(message_fd, &out);
+	r = mbox_copy(prefix, message_fd, &out);
+	if (r == MBOX_OK && sink_flush(&out) != 0)
+		r = write_trouble();
 	if (r != MBOX_OK)
 		return r;
 	/* Devices such as /dev/null have nothing to flush. */

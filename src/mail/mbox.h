@@ -2,7 +2,7 @@
 #ifndef MAIL_MBOX_H
 #define MAIL_MBOX_H
 
-#include "base/strv.h"
+#include "base/io.h"
 
 enum mbox_result {
 	MBOX_OK = 0,
@@ -16,5 +16,13 @@ enum mbox_result {
 /* prefix: From_ line, Return-Path, Delivered-To, each with its LF. */
 enum mbox_result mbox_deliver(
     const char *path, struct strv prefix, int message_fd);
+
+/*
+ * The same for a file that the caller has open, locked and at its end: adds
+ * prefix, quoted message and empty line to out, unflushed.  MBOX_OK, MBOX_READ,
+ * MBOX_WRITE or MBOX_QUOTA, each with errno.
+ */
+enum mbox_result mbox_copy(
+    struct strv prefix, int message_fd, struct sink *out);
 
 #endif

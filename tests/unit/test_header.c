@@ -88,10 +88,31 @@ test_header_field_is_and_value(void **state)
 	assert_view(header_field_value(STRV("To:")), "");
 }
 
+static void
+test_header_next(void **state)
+{
+	struct strv rest = STRV("A: 1\n 2\n\t3\nB:\n\nbody\n");
+	struct strv field;
+
+	(void)state;
+	assert_true(header_next(&rest, &field));
+	assert_view(field, "A: 1\n 2\n\t3");
+	assert_true(header_next(&rest, &field));
+	assert_view(field, "B:");
+	assert_false(header_next(&rest, &field));
+	assert_view(rest, "body\n");
+	rest = STRV("A: 1\n ");
+	assert_true(header_next(&rest, &field));
+	assert_view(field, "A: 1\n ");
+	assert_false(header_next(&rest, &field));
+	assert_view(rest, "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_header_next),
 		cmocka_unit_test(test_header_counts_hops),
 		cmocka_unit_test(test_header_stops_at_the_body),
 		cmocka_unit_test(test_header_counts_the_same_in_every_cut),
