@@ -13,6 +13,7 @@
 #include "conf/date_rules.h"
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
+#include "conf/rate_limit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ check_form(struct findings *f, enum ctl id)
 	struct nets nets = { .items = NULL };
 	struct control_set rules = { .entries = NULL };
 	struct mfcheck_times times;
+	struct rate_limit limit;
 	struct control_error err;
 	int r = 0;
 
@@ -64,6 +66,8 @@ check_form(struct findings *f, enum ctl id)
 		r = nets_load(id, &nets, &err);
 	else if (id == CTL_MFCHECKTIME)
 		r = mfcheck_times_load(&times, &err);
+	else if (id == CTL_AUTH_RATELIMIT)
+		r = rate_limit_load(&limit, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
 	else if (id == CTL_CLAMD)

@@ -35,9 +35,20 @@ secret_equal(const void *a, const void *b, size_t n)
 }
 
 bool
-secret_equal_view(struct strv a, struct strv b)
+secret_equal_view(struct strv known, struct strv given)
 {
-	return a.len == b.len && secret_equal(a.ptr, b.ptr, a.len);
+	volatile size_t difference = known.len ^ given.len;
+
+	for (size_t i = 0; i < given.len; i++) {
+		unsigned char c = (unsigned char)given.ptr[i];
+
+		/* Beyond its end something is compared as well. */
+		if (i < known.len)
+			difference |= c ^ (unsigned char)known.ptr[i];
+		else
+			difference |= c ^ 1U;
+	}
+	return difference == 0;
 }
 
 void

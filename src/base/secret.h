@@ -13,8 +13,8 @@ enum { SECRET_RANDOM_MAX = 256 }; /* bytes of one call */
 int secret_random(void *out, size_t n);
 /* Takes the same time wherever the two differ. */
 bool secret_equal(const void *a, const void *b, size_t n);
-/* The lengths are no secret: views of different ones differ at once. */
-bool secret_equal_view(struct strv a, struct strv b);
+/* Takes time by the length of what was given alone, whatever is known. */
+bool secret_equal_view(struct strv known, struct strv given);
 /* Appends 2 * n lower-case hexadecimal digits. */
 void secret_add_hex(struct buf *out, const void *bytes, size_t n);
 

@@ -18,6 +18,8 @@ const char *const check_names[] = {
 	"maxrcpt",
 	"mfcheck",
 	"mxblacklist",
+	"norelay",
+	"ratelimit",
 	"rcptcheck",
 	"rcpthosts",
 	"realrcptto",

@@ -108,6 +108,8 @@ home() {
 	# What qmail-smtpd remembers; it is only a cache.
 	dir "$top/cache" root 0755
 	dir "$top/cache/mfcheck" "$QMAILD" 0700
+	# What each login has sent lately: control/auth/ratelimit.
+	dir "$top/cache/ratelimit" "$QMAILD" 0700
 }
 
 # split area user mode: the numbered directories of a queue area

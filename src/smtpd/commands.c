@@ -22,6 +22,7 @@ static const char need_host[] = "syntax error, I need your hostname";
 static const struct command commands[] = {
 	{"HELO",  false, true,  need_host, command_helo},
 	{ "EHLO", false, true,  need_host, command_ehlo},
+	{ "AUTH", false, true,  NULL,      command_auth},
 	{ "MAIL", false, false, NULL,      command_mail},
 	{ "RCPT", true,  false, NULL,      command_rcpt},
 	{ "DATA", true,  false, NULL,      command_data},
@@ -41,6 +42,12 @@ command_find(struct strv verb)
 	return NULL;
 }
 
+bool
+command_is_known(struct strv verb)
+{
+	return command_find(verb) != NULL;
+}
+
 static struct reply
 command_dispatch(struct session *s)
 {
@@ -49,6 +56,8 @@ command_dispatch(struct session *s)
 
 	if (command == NULL)
 		return reply_make(502, "5.5.1", "unimplemented");
+	/* Of a client that goes on with AUTH where we do not: see log.c. */
+	s->hides_input = command->run == command_auth;
 	if (command->is_idle && ++s->idle > SESSION_IDLE_MAX)
 		return session_farewell(
 		    421, "4.7.0", "too many commands and no mail, goodbye");

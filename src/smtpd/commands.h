@@ -13,8 +13,12 @@ typedef struct reply (*command_handler)(struct session *, struct strv argument);
 /* Takes the line in s->line, with its flaws, and answers it. */
 void command_run(struct session *s, unsigned flaws);
 
+/* True if there is a command of that name. */
+bool command_is_known(struct strv verb);
+
 struct reply command_helo(struct session *s, struct strv argument);
 struct reply command_ehlo(struct session *s, struct strv argument);
+struct reply command_auth(struct session *s, struct strv argument);
 struct reply command_mail(struct session *s, struct strv argument);
 struct reply command_rcpt(struct session *s, struct strv argument);
 struct reply command_data(struct session *s, struct strv argument);

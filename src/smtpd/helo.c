@@ -3,6 +3,7 @@
  * EHLO shows.  Later ones go before 8BITMIME: STARTTLS may never be the last
  * line, because clients look for "-STARTTLS".
  */
+#include "smtpd/auth.h"
 #include "smtpd/commands.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/tarpit.h"
@@ -26,10 +27,12 @@ describe_size(const struct session *s, struct buf *line)
 }
 
 static const struct extension extensions[] = {
-	{"ENHANCEDSTATUSCODES", NULL         },
-	{ "PIPELINING",         NULL         },
-	{ "SIZE",               describe_size},
-	{ "8BITMIME",           NULL         },
+	{"AUTH=LOGIN",           auth_describe_old},
+	{ "AUTH",                auth_describe    },
+	{ "ENHANCEDSTATUSCODES", NULL             },
+	{ "PIPELINING",          NULL             },
+	{ "SIZE",                describe_size    },
+	{ "8BITMIME",            NULL             },
 };
 
 /* Both begin the session anew; the name is kept for Received and checks. */

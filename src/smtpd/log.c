@@ -5,6 +5,8 @@
 #include "smtpd/log.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "smtp/verb.h"
+#include "smtpd/commands.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,12 +26,22 @@ log_text(int fd, const char *prefix, struct strv text)
 	buf_free(&line);
 }
 
+/*
+ * AUTH may hold a password, and what is no command behind it may be what the
+ * client still has to say of it.
+ */
 void
 log_client(const struct session *s, struct strv line)
 {
-	if (s->settings.log.in)
-		log_text(s->settings.log.fd,
-		    "C: ", s->hides_input ? STRV("[...]") : line);
+	struct strv verb = verb_split(strv_trim_blanks(line)).verb;
+
+	if (!s->settings.log.in)
+		return;
+	if (strv_eq_nocase(verb, STRV("AUTH")))
+		line = STRV("AUTH [...]");
+	else if (s->hides_input && !command_is_known(verb))
+		line = STRV("[...]");
+	log_text(s->settings.log.fd, "C: ", line);
 }
 
 void

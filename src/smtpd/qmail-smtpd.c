@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "base/program.h"
+#include "smtpd/auth.h"
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
@@ -24,7 +25,7 @@ static const struct program program = {
 
 /* Settings first; nothing is said to a client before they are all read. */
 static bool
-begin(struct session *s)
+begin(struct session *s, char *const *checker)
 {
 	struct control_error err = { .text = "unable to read controls" };
 	struct reply refusal;
@@ -32,7 +33,7 @@ begin(struct session *s)
 
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
 	if (settings_load(&s->settings, &err) != 0 ||
-	    trust_establish(s, &err) != 0 ||
+	    trust_establish(s, &err) != 0 || auth_open(s, checker, &err) != 0 ||
 	    notes_load_modes(&s->notes, &err) != 0) {
 		log_trouble(s, err.text);
 		refusal =
@@ -71,7 +72,7 @@ converse(struct session *s)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct session s;
 	bool in_order;
@@ -79,7 +80,7 @@ main(void)
 	/* All but the buffers at its end: their pages come with their use. */
 	memset(&s, 0, offsetof(struct session, in_data));
 	program_begin(&program);
-	if (begin(&s))
+	if (begin(&s, argc > 0 ? argv + 1 : argv))
 		converse(&s);
 	session_finish(&s);
 	in_order = s.state == SESSION_QUIT;

@@ -7,6 +7,8 @@ smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
 	checks/rcptcheck.o checks/validrcptto.o \
 	checks/realrcptto.o)
+smtpd.objects += $(addprefix smtpd/,auth.o auth_exchange.o rate_record.o \
+	checks/norelay.o checks/ratelimit.o)
 smtpd.objects += $(addprefix smtpd/,exchangers.o callback.o callback_cache.o \
 	callback_limits.o origin.o checks/mfcheck.o checks/mxblacklist.o)
 # What looks at the message on its way.

@@ -9,6 +9,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "smtp/line.h"
+#include "smtpd/auth.h"
 #include "smtpd/log.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ session_init(struct session *s, int in_fd, int out_fd)
 	if (strv_trim_blanks(s->relay_suffix).len == 0)
 		s->relay_suffix = STRV_EMPTY;
 	s->spam_to = s->fixed_to = STRV_EMPTY;
+	ucspi_tls_init(&s->tls);
 	s->settings.log.fd = STDERR_FILENO;
 	transaction_init(&s->tx);
 	notes_init(&s->notes);
@@ -61,6 +63,7 @@ session_apply_settings(struct session *s)
 void
 session_free(struct session *s)
 {
+	auth_free(s);
 	transaction_free(&s->tx);
 	notes_free(&s->notes);
 	settings_free(&s->settings);
@@ -218,5 +221,12 @@ session_size_max(const struct session *s)
 struct strv
 session_protocol(const struct session *s)
 {
-	return s->extended ? STRV("ESMTP") : STRV("SMTP");
+	static const char *const extended[2][2] = {
+		{"ESMTP",   "ESMTPA" },
+                { "ESMTPS", "ESMTPSA"}
+	};
+
+	if (!s->extended)
+		return STRV("SMTP");
+	return strv_of(extended[ucspi_tls_is_on(&s->tls)][auth_is_done(s)]);
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "smtp/reply.h"
+#include "smtp/ucspi_tls.h"
 #include "smtpd/check.h"
 #include "smtpd/settings.h"
 #include "smtpd/transaction.h"
@@ -42,17 +43,21 @@ struct peer {
 	struct strv local_ip, local_host;
 };
 
+struct auth;
+
 struct session {
 	enum session_state state;
 	struct settings settings;
 	struct peer peer;
+	struct ucspi_tls tls;
+	struct auth *auth;        /* smtpd/auth.h; NULL: no AUTH here */
 	bool relay;               /* may send to any recipient */
 	struct strv relay_suffix; /* appended to its recipients */
 	struct strv spam_to;      /* $BLACKLISTED; empty: no known spammer */
 	struct strv fixed_to;     /* $RCPTTOFIXED; empty: as addressed */
 	int64_t spam_size_max;    /* as settings.size_max, for spammers */
 	bool extended;            /* EHLO was said */
-	bool hides_input;         /* the next line is a secret */
+	bool hides_input;         /* what is no command may be a secret */
 	struct buf helo;          /* name given in HELO or EHLO */
 	struct transaction tx;
 	struct notes notes;  /* what checks remember */

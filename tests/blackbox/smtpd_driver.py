@@ -2,6 +2,7 @@
 import os
 import re
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -64,10 +65,11 @@ class Smtpd:
             TCPLOCALIP="192.0.2.1", TCPLOCALHOST="mx.a.example",
             **self.queue.environment)
         environment.update(env or {})
+        checker = shlex.split(environment.pop("CHECKER", None) or "")
         log = open(self.log_path, "ab")
         own(self.log_path)
         self.process = subprocess.Popen(
-            [os.path.join(home.bin, "qmail-smtpd")], stdin=theirs,
+            [os.path.join(home.bin, "qmail-smtpd"), *checker], stdin=theirs,
             stdout=theirs, stderr=log, cwd=home.path, close_fds=True,
             env={k: v for k, v in environment.items() if v is not None},
             **ids_arguments())

@@ -8,6 +8,7 @@
 /* clang-format off */
 const struct check *const checks_list[] = {
 	&check_relayclient,
+	&check_norelay, /* whatever else it may */
 	&check_badhelo,
 	&check_goodmailfrom, /* spares some of the next ones */
 	&check_badmailfrom,
@@ -22,6 +23,7 @@ const struct check *const checks_list[] = {
 	&check_rcptcheck,
 	&check_mxblacklist, /* the network comes last */
 	&check_mfcheck,
+	&check_ratelimit, /* counts what the others have passed */
 	&check_clamd, /* the message, not the envelope, from here on */
 };
 /* clang-format on */

@@ -14,6 +14,8 @@ extern const struct check check_goodmailfrom;
 extern const struct check check_maxrcpt;
 extern const struct check check_mfcheck;
 extern const struct check check_mxblacklist;
+extern const struct check check_norelay;
+extern const struct check check_ratelimit;
 extern const struct check check_rcptcheck;
 extern const struct check check_rcpthosts;
 extern const struct check check_realrcptto;
