@@ -43,7 +43,10 @@ lane_open(struct send *s, enum channel c, int requests_fd, int reports_fd)
 	lane->number_bytes = lane->report.number_bytes = limit.number_bytes;
 	lane->slots = calloc(lane->limit, sizeof(*lane->slots));
 	lane->unused = calloc(lane->limit, sizeof(*lane->unused));
-	if (lane->slots == NULL || lane->unused == NULL)
+	if (c == CHANNEL_REMOTE)
+		lane->shares = calloc(1, sizeof(*lane->shares));
+	if (lane->slots == NULL || lane->unused == NULL ||
+	    (c == CHANNEL_REMOTE && lane->shares == NULL))
 		return QE_NOMEM;
 	for (unsigned i = 0; i < lane->limit; i++)
 		lane->unused[i] = lane->limit - 1 - i;
@@ -76,7 +79,39 @@ add_request(struct send *s, struct lane *lane, unsigned number,
 	return outpipe_keep(&lane->requests, mark);
 }
 
-static void
+/* NULL where shares are not counted. */
+static struct share *
+share_of(struct send *s, const struct lane *lane, struct strv recipient)
+{
+	struct share *share;
+
+	if (lane->shares == NULL)
+		return NULL;
+	while ((share = share_get(lane->shares, recipient)) == NULL)
+		send_sleep_nomem(s);
+	return share;
+}
+
+static unsigned
+free_places(const struct lane *lane)
+{
+	return lane->used < lane->concurrency ? lane->concurrency - lane->used
+					      : 0;
+}
+
+/* Is there a place for the next recipient's domain? */
+static bool
+may_start(struct send *s, struct lane *lane, struct strv recipient)
+{
+	struct share *share = share_of(s, lane, recipient);
+	bool may = share == NULL || share_may_start(share, free_places(lane));
+
+	if (share != NULL)
+		share_release(lane->shares, share);
+	return may;
+}
+
+static const struct share *
 start(struct send *s, struct message *m, enum channel c)
 {
 	struct lane *lane = &s->lanes[c];
@@ -96,6 +131,9 @@ start(struct send *s, struct message *m, enum channel c)
 	slot->number = ++s->deliveries;
 	slot->offset = t->next_offset;
 	slot->index = t->next_index;
+	slot->share = share_of(s, lane, t->next);
+	if (slot->share != NULL)
+		slot->share->running++;
 	lane->used++;
 	if (slot->index >= 0)
 		m->recipients[slot->index].state = RECIPIENT_RUNNING;
@@ -104,6 +142,51 @@ start(struct send *s, struct message *m, enum channel c)
 	slog_safe(&s->log, t->next, "", "starting delivery %ju: msg %ju to %s ",
 	    (uintmax_t)slot->number, (uintmax_t)m->id, lane->name);
 	send_status(s);
+	return slot->share;
+}
+
+/* Begins a pass: the message, or NULL and it has been seen to. */
+static struct message *
+begin(struct send *s, enum channel c, uint64_t id)
+{
+	int wait, r;
+	struct message *m = message_open(s, id, &wait);
+
+	if (m == NULL && wait > 0)
+		schedule_retry(s, c, s->now + wait, id);
+	if (m == NULL || m->tracks[c].state == TRACK_PASS ||
+	    m->tracks[c].state == TRACK_NONE)
+		return NULL;
+	r = pass_begin(s, m, c);
+	if (r == 0)
+		return m;
+	if (r == QE_TEMP) {
+		m->tracks[c].state = TRACK_WAITING;
+		schedule_retry(s, c, s->now + RETRY_OWN_FAILURE, id);
+	} else {
+		m->tracks[c].state = TRACK_NONE;
+	}
+	message_settle(s, m);
+	return NULL;
+}
+
+/* True if the message has to wait for its domain. */
+static bool
+must_park(struct send *s, struct message *m, enum channel c, bool is_retry)
+{
+	struct lane *lane = &s->lanes[c];
+	uint64_t id = m->id;
+	struct share *share;
+
+	if (lane->shares == NULL || !pass_peek(s, m, c) ||
+	    may_start(s, lane, m->tracks[c].next))
+		return false;
+	share = share_of(s, lane, m->tracks[c].next);
+	pass_cancel(s, m, c);
+	message_settle(s, m);
+	while (share_park(lane->shares, share, s->now, id, is_retry) != 0)
+		send_sleep_nomem(s);
+	return true;
 }
 
 /*
@@ -113,30 +196,26 @@ start(struct send *s, struct message *m, enum channel c)
 static struct message *
 take_new(struct send *s, enum channel c)
 {
+	struct lane *lane = &s->lanes[c];
 	uint64_t id;
 
 	for (int i = 0; i < STARTS_PER_TURN; i++) {
 		struct message *m;
-		int wait, r;
+		bool is_retry;
 
-		if (!schedule_take(&s->lanes[c].schedule, s->now, &id))
-			return NULL;
-		m = message_open(s, id, &wait);
-		if (m == NULL && wait > 0)
-			schedule_retry(s, c, s->now + wait, id);
-		if (m == NULL || m->tracks[c].state == TRACK_PASS ||
-		    m->tracks[c].state == TRACK_NONE)
+		if (lane->shares != NULL &&
+		    share_take(lane->shares, free_places(lane), s->now, &id)) {
+			m = begin(s, c, id);
+			if (m != NULL)
+				return m;
 			continue;
-		r = pass_begin(s, m, c);
-		if (r == 0)
-			return m;
-		if (r == QE_TEMP) {
-			m->tracks[c].state = TRACK_WAITING;
-			schedule_retry(s, c, s->now + RETRY_OWN_FAILURE, id);
-		} else {
-			m->tracks[c].state = TRACK_NONE;
 		}
-		message_settle(s, m);
+		if (!schedule_take(&lane->schedule, s->now, &id))
+			return NULL;
+		is_retry = schedule_took_retry(&lane->schedule);
+		m = begin(s, c, id);
+		if (m != NULL && !must_park(s, m, c, is_retry))
+			return m;
 	}
 	return NULL;
 }
@@ -160,6 +239,37 @@ open_add(struct lane *lane, struct message *m)
 	lane->open_count++;
 }
 
+/* Others need the memory of a list that can go on with nothing. */
+static void
+give_way(struct send *s, enum channel c)
+{
+	struct message *m = open_take(&s->lanes[c]);
+	struct track *t = &m->tracks[c];
+
+	t->exhausted = t->cut = true;
+	if (t->retry > s->now + BLOCKED_RETRY)
+		t->retry = s->now + BLOCKED_RETRY;
+	message_settle(s, m);
+}
+
+/* The first list whose next recipient can be started. */
+static struct message *
+take_open(struct send *s, enum channel c)
+{
+	struct lane *lane = &s->lanes[c];
+
+	for (unsigned i = lane->open_count; i > 0; i--) {
+		struct message *m = open_take(lane);
+
+		if (may_start(s, lane, m->tracks[c].next))
+			return m;
+		open_add(lane, m);
+	}
+	if (lane->open_count == PASSES_OPEN_MAX)
+		give_way(s, c);
+	return NULL;
+}
+
 /*
  * The next message to start a recipient of.  Lists that are open take turns,
  * and every other start belongs to a message that comes new: so a huge list
@@ -169,15 +279,46 @@ static struct message *
 choose(struct send *s, enum channel c)
 {
 	struct lane *lane = &s->lanes[c];
+	bool may_take_new = lane->open_count < PASSES_OPEN_MAX;
 	struct message *m = NULL;
 
 	lane->open_turn = !lane->open_turn;
-	if (lane->open_count == 0 ||
-	    (!lane->open_turn && lane->open_count < PASSES_OPEN_MAX))
+	if (may_take_new && (lane->open_count == 0 || !lane->open_turn))
 		m = take_new(s, c);
-	if (m == NULL && lane->open_count > 0)
-		m = open_take(lane);
+	if (m == NULL && lane->open_count > 0) {
+		m = take_open(s, c);
+		if (m == NULL && may_take_new && lane->open_turn)
+			m = take_new(s, c);
+	}
+	lane->stalled = m == NULL;
 	return m;
+}
+
+/* One recipient, and those behind it that can share its transaction. */
+static void
+start_some(struct send *s, struct message *m, enum channel c)
+{
+	struct lane *lane = &s->lanes[c];
+	const struct share *share = NULL;
+
+	for (int i = 0; i < BURST_MAX && lane_has_room(s, c); i++) {
+		struct strv next;
+
+		if (!pass_peek(s, m, c))
+			return;
+		next = m->tracks[c].next;
+		if (i > 0 &&
+		    (share == NULL || share_of(s, lane, next) != share ||
+			!share_may_start(share, free_places(lane)))) {
+			/* Made only for the comparison? */
+			if (lane->shares != NULL)
+				share_release(
+				    lane->shares, share_of(s, lane, next));
+			return;
+		}
+		share = start(s, m, c);
+		pass_advance(m, c);
+	}
 }
 
 void
@@ -191,15 +332,24 @@ lane_fill(struct send *s, enum channel c)
 		/* Failures that nobody can write down must not pile up. */
 		if (m->notes.len > NOTES_FULL)
 			m->tracks[c].exhausted = m->tracks[c].cut = true;
-		if (pass_peek(s, m, c)) {
-			start(s, m, c);
-			pass_advance(m, c);
-		}
+		start_some(s, m, c);
 		if (pass_peek(s, m, c))
 			open_add(&s->lanes[c], m);
 		else
 			message_settle(s, m);
 	}
+}
+
+int64_t
+lane_next(const struct send *s, enum channel c)
+{
+	const struct lane *lane = &s->lanes[c];
+
+	if (!lane->stalled &&
+	    (lane->open_count > 0 ||
+		(lane->shares != NULL && lane->shares->waiting > 0)))
+		return s->now;
+	return schedule_next(&lane->schedule, s->now);
 }
 
 void

@@ -47,16 +47,9 @@ next_event(const struct send *s)
 {
 	int64_t next = sooner(s->now + WAIT_MAX, entry_heap_next(&s->later));
 
-	for (int c = 0; c < CHANNEL_COUNT; c++) {
-		const struct lane *lane = &s->lanes[c];
-
-		if (!lane_has_room(s, (enum channel)c))
-			continue;
-		next =
-		    sooner(next, lane->open_count > 0
-				     ? s->now
-				     : schedule_next(&lane->schedule, s->now));
-	}
+	for (int c = 0; c < CHANNEL_COUNT; c++)
+		if (lane_has_room(s, (enum channel)c))
+			next = sooner(next, lane_next(s, (enum channel)c));
 	if (s->loader.running && !s->exiting)
 		next = sooner(next, s->loader.not_before);
 	if (s->messages.oldest != NULL)

@@ -75,6 +75,7 @@ pass_begin(struct send *s, struct message *m, enum channel c)
 	t->is_last = s->now > dies;
 	t->running = 0;
 	t->left = 0;
+	t->retry_before = t->retry;
 	t->retry = schedule_retry_time(m->birth, s->now, s->lanes[c].skip);
 	t->next_index = -1;
 	return 0;
@@ -199,6 +200,16 @@ pass_close(struct send *s, struct message *m, enum channel c)
 
 	io_close(&t->fd);
 	chunk_give(s, c, t);
+}
+
+void
+pass_cancel(struct send *s, struct message *m, enum channel c)
+{
+	struct track *t = &m->tracks[c];
+
+	pass_close(s, m, c);
+	t->state = TRACK_WAITING;
+	t->retry = t->retry_before;
 }
 
 /*

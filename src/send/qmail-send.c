@@ -256,9 +256,9 @@ turn(struct send *s)
  * has moved.
  */
 static void
-store_times(struct send *s, const struct lane *lane)
+store_heap(
+    struct send *s, const struct lane *lane, const struct entry_heap *heap)
 {
-	const struct entry_heap *heap = &lane->schedule.retries;
 	char path[QUEUE_PATH_MAX];
 
 	for (size_t i = 0; i < heap->count; i++) {
@@ -270,6 +270,16 @@ store_times(struct send *s, const struct lane *lane)
 			slog_warn_file(&s->log, "unable to utime", path,
 			    "; message will be retried too soon");
 	}
+}
+
+static void
+store_times(struct send *s, const struct lane *lane)
+{
+	store_heap(s, lane, &lane->schedule.retries);
+	for (int i = 0; lane->shares != NULL && i < SHARE_BUCKETS; i++)
+		for (const struct share *share = lane->shares->buckets[i];
+		     share != NULL; share = share->next)
+			store_heap(s, lane, &share->waiting.retries);
 }
 
 int

@@ -132,7 +132,13 @@ report_complete(struct send *s, struct lane *lane)
 	}
 	slot = &lane->slots[number];
 	lane->used--;
+	lane->stalled = false;
 	lane->unused[lane->limit - lane->used - 1] = number;
+	if (slot->share != NULL) {
+		slot->share->running--;
+		share_release(lane->shares, slot->share);
+		slot->share = NULL;
+	}
 	report_done(s, lane, slot);
 	slot->message = NULL;
 }

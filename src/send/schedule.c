@@ -165,6 +165,12 @@ schedule_take(struct schedule *s, int64_t now, uint64_t *id)
 	return true;
 }
 
+bool
+schedule_took_retry(const struct schedule *s)
+{
+	return s->starts == 0;
+}
+
 int64_t
 schedule_next(const struct schedule *s, int64_t now)
 {

@@ -60,6 +60,8 @@ int schedule_add_first(struct schedule *s, uint64_t id);
 int schedule_add_retry(struct schedule *s, int64_t when, uint64_t id);
 /* The next message to try now. */
 bool schedule_take(struct schedule *s, int64_t now, uint64_t *id);
+/* True if what schedule_take gave last was a retry. */
+bool schedule_took_retry(const struct schedule *s);
 /* When schedule_take will have something; SCHEDULE_NEVER if nothing waits. */
 int64_t schedule_next(const struct schedule *s, int64_t now);
 void schedule_free(struct schedule *s);

@@ -9,6 +9,7 @@
  *   settle.c      what is next for a message: the states S4 and S5
  *   finish.c      its end: bounce, info, mess
  *   pass.c        one pass over a recipient list
+ *   share.c       which part of a channel a domain has
  *   delivery.c    delivery slots, starting deliveries
  *   report.c      their results
  *   bounce.c      failure paragraphs and bounce messages
@@ -25,6 +26,7 @@
 #include "send/idset.h"
 #include "send/outpipe.h"
 #include "send/schedule.h"
+#include "send/share.h"
 #include "send/slog.h"
 #include "send/spawn_link.h"
 #include "send/todo_link.h"
@@ -42,7 +44,9 @@ enum {
 	FRESH_AGE_MAX = 20,
 	FRESH_AGE_HELD = 1,    /* ... while a channel starts nothing at all */
 	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
-	PASS_CHUNK = 8192, /* bytes of a list in memory; more than a record */
+	BLOCKED_RETRY = 60, /* seconds, for a list that gives way to others */
+	BURST_MAX = 100,    /* recipients of one domain in a row */
+	PASS_CHUNK = 8192,  /* bytes of a list in memory; more than a record */
 	INJECTORS = 4,
 	MESSAGE_BUCKETS = 4096,
 	MESSAGE_SPARES = 64
@@ -86,7 +90,8 @@ struct track {
 	unsigned running;
 	uint64_t left; /* started in this pass and not finished for good */
 	int64_t retry; /* when to try again */
-	int fd;        /* of the list; -1: none */
+	int64_t retry_before; /* ... as it was before this pass */
+	int fd;               /* of the list; -1: none */
 	struct chunk *chunk;
 	/* The next recipient of the pass. */
 	struct strv next;
@@ -140,6 +145,7 @@ struct slot {
 	uint64_t number;         /* of the log */
 	uint64_t offset;
 	int index;
+	struct share *share;  /* NULL: of no domain */
 	struct buf recipient; /* keeps its memory */
 };
 
@@ -164,6 +170,8 @@ struct lane {
 	struct message *open[PASSES_OPEN_MAX];
 	unsigned open_head, open_count;
 	bool open_turn;
+	bool stalled; /* what waits can only begin when something ends */
+	struct share_table *shares; /* owned; NULL: none are counted */
 	struct chunk *spare_chunks;
 };
 
@@ -307,6 +315,8 @@ bool pass_peek(struct send *s, struct message *m, enum channel c);
 /* The recipient has been started. */
 void pass_advance(struct message *m, enum channel c);
 void pass_close(struct send *s, struct message *m, enum channel c);
+/* As if pass_begin had not been called; nothing has been started. */
+void pass_cancel(struct send *s, struct message *m, enum channel c);
 void pass_mark(
     struct send *s, struct message *m, enum channel c, uint64_t offset);
 
@@ -316,6 +326,8 @@ void lane_fill(struct send *s, enum channel c);
 /* No more recipients of open passes are started. */
 void lane_cut(struct send *s, enum channel c);
 bool lane_has_room(const struct send *s, enum channel c);
+/* When something can be started; SCHEDULE_NEVER: not by itself. */
+int64_t lane_next(const struct send *s, enum channel c);
 
 /* report.c */
 void lane_read(struct send *s, enum channel c);

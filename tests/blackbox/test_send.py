@@ -354,6 +354,59 @@ def test_huge_list_does_not_hold_up_others(bench):
     assert b.recipients().index("late@a.example") < 20
 
 
+def test_no_destination_takes_all_places(bench):
+    """A slow domain leaves room, and its first attempts go first."""
+    now = int(time.time())
+    for _ in range(300):
+        bench.make_message("s@a.example", remote=b"Thold-old@slow.example\0",
+                           born=now - 3600)
+    bench.home.control("concurrencyremote", "20\n")
+    bench.start()
+    bench.wait("starting delivery 16:")
+    for n in range(3):
+        bench.inject("s@a.example", f"u{n}@fast.example")
+    bench.wait("success", count=3)
+    assert bench.recipients().count("hold-old@slow.example") == 16
+    bench.inject("s@a.example", "hold-new@slow.example")
+    bench.inject("s@a.example", "u3@fast.example")
+    bench.wait("success", count=4)
+    bench.release()
+    wait_for(lambda: "hold-new@slow.example" in bench.recipients(),
+             "the first attempt")
+    assert bench.recipients().index("hold-new@slow.example") < 60
+    bench.wait("success", count=305)
+    bench.wait_ids()
+    bench.term()
+
+
+def test_lists_that_have_to_wait_end(bench):
+    """More lists than are kept open, all for a domain that is full."""
+    for n in range(150):
+        bench.make_message("s@a.example", remote=(
+            f"Tok{n}@b{n}.example\0Thold{n}@slow.example\0".encode()))
+    bench.start()
+    bench.wait("starting delivery 166:")
+    bench.inject("s@a.example", "fast@c.example")
+    bench.wait("to remote fast@c.example")
+    bench.release()
+    bench.wait("success: ok_", count=160)
+    bench.signal(signal.SIGALRM)
+    bench.wait("success: ok_", count=301)
+    bench.wait_ids()
+    bench.term()
+
+
+def test_recipients_of_one_domain_go_together(bench):
+    """... so that they can share a transaction; other lists still go on."""
+    names = [f"u{n}@{'ab'[n // 10 % 2]}.example" for n in range(40)]
+    for _ in range(2):
+        bench.inject("s@a.example", *names)
+    bench.start()
+    bench.wait("success", count=80)
+    seen = [r[3][-9:] for r in bench.requests()]
+    assert len([1 for a, b in zip(seen, seen[1:]) if a != b]) <= 8
+
+
 def test_mangled_and_strange_reports(bench):
     b = bench.start()
     b.inject("s@x.example", "mangle@a.example", "empty@a.example",
