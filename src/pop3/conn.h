@@ -12,7 +12,7 @@
 enum {
 	POP3_LINE_MAX = 512,      /* bytes of a command; RFC 2449 has 255 */
 	POP3_IDLE = 1200,         /* seconds for one line, or one write */
-	POP3_IDLE_LEAST = 10,     /* what else control/timeoutpop3d ... */
+	POP3_IDLE_LEAST = 1,      /* what else control/timeoutpop3d ... */
 	POP3_IDLE_MOST = 86400,   /* ... may say */
 	POP3_JUNK_MAX = 50,       /* commands of a session that are none */
 	POP3_SESSION_MAX = 86400, /* seconds, unless told otherwise */

@@ -74,6 +74,7 @@ def test_smtp_to_pop3(home):
     send(port, "s@x.example", ["joe@a.example"], "Subject: pop\r\n\r\nbody\r\n")
     home.wait_log("end msg")
     time.sleep(1.1)  # messages of the current second are not listed yet
+    home.control("auth/pop3", "63\n")
     pop = poplib.POP3("127.0.0.1", home.pop3d(), timeout=20)
     pop.user("joe")
     pop.pass_("secret")
