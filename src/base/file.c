@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { FILE_CHUNK = 4096, FILE_CHUNK_MIN = 128 };
 
@@ -84,4 +87,14 @@ int
 file_read(const char *path, struct buf *out)
 {
 	return file_read_at(AT_FDCWD, path, out);
+}
+
+/* Not every libc has a name for this call. */
+int
+file_rename_new_at(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return syscall(SYS_renameat2, from_dir, from, to_dir, to,
+		   RENAME_NOREPLACE) == 0
+		   ? 0
+		   : QE_SYS;
 }

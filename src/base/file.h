@@ -14,4 +14,11 @@ int file_read_at(int dirfd, const char *path, struct buf *out);
 /* The same from an open descriptor, from its present offset to its end. */
 int file_read_fd(int fd, struct buf *out);
 
+/*
+ * Renames, never over another file: 0, or QE_SYS with errno (EEXIST; EINVAL
+ * or ENOSYS where the file system or the kernel knows no such rename).
+ */
+int file_rename_new_at(
+    int from_dir, const char *from, int to_dir, const char *to);
+
 #endif

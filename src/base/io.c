@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -25,6 +27,22 @@ io_read(int fd, void *data, size_t n)
 		got = read(fd, data, n);
 	while (got < 0 && errno == EINTR);
 	return got;
+}
+
+/* Not every libc has a name for this call. */
+int
+io_close_from(unsigned first)
+{
+	return syscall(SYS_close_range, first, UINT_MAX, 0) == 0 ? 0 : QE_SYS;
+}
+
+int
+io_cloexec_from(unsigned first)
+{
+	return syscall(SYS_close_range, first, UINT_MAX, CLOSE_RANGE_CLOEXEC) ==
+		       0
+		   ? 0
+		   : QE_SYS;
 }
 
 static int

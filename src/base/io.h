@@ -31,6 +31,10 @@ int io_set_nonblocking(int fd, bool on);
 void io_limit_writes(int fd, int64_t seconds);
 /* Both ends close-on-exec.  0 or QE_SYS. */
 int io_pipe(int fds[2]);
+/* Closes first and all descriptors above it; 0 or QE_SYS. */
+int io_close_from(unsigned first);
+/* Marks them close-on-exec instead. */
+int io_cloexec_from(unsigned first);
 /* Waits for POLLIN/POLLOUT: 0, QE_TIMEOUT or QE_SYS. */
 int io_wait(int fd, short events, int64_t deadline_ms);
 /* fsync(2), EINTR retried.  0 or QE_SYS. */

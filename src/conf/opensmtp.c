@@ -7,6 +7,7 @@
  */
 #include "conf/opensmtp.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "base/net.h"
 
@@ -139,7 +140,7 @@ settle(int dirfd, const char *aside, int64_t lifetime, int64_t now)
 	if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (judge(&st, lifetime, now) == 0 &&
-	    (renameat2(dirfd, aside, dirfd, name, RENAME_NOREPLACE) == 0 ||
+	    (file_rename_new_at(dirfd, aside, dirfd, name) == 0 ||
 		errno != EEXIST))
 		return false;
 	return unlinkat(dirfd, aside, 0) == 0;

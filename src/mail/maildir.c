@@ -7,6 +7,7 @@
 #include "mail/maildir.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "mail/maildir_quota.h"
 
@@ -192,8 +193,8 @@ finish_file(struct delivery *d)
 static int
 move_file(const struct delivery *d)
 {
-	if (renameat2(d->dir_fd, d->tmp_path, d->dir_fd, d->new_path,
-		RENAME_NOREPLACE) == 0)
+	if (file_rename_new_at(
+		d->dir_fd, d->tmp_path, d->dir_fd, d->new_path) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return QE_SYS;

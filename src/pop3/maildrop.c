@@ -12,11 +12,13 @@
  */
 #include "pop3/maildrop.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/io.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,7 +325,7 @@ maildrop_move_to_cur(const struct maildrop *m, const char *name)
 
 	if (n < 0 || (size_t)n >= sizeof seen)
 		return;
-	if (renameat2(m->new_fd, name, m->cur_fd, seen, RENAME_NOREPLACE) == 0)
+	if (file_rename_new_at(m->new_fd, name, m->cur_fd, seen) == 0)
 		return;
 	/* Some file systems know no RENAME_NOREPLACE. */
 	if (errno == EINVAL && faccessat(m->cur_fd, seen, F_OK, 0) < 0 &&

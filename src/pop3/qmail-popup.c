@@ -10,11 +10,12 @@
  */
 #include "base/die.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "base/program.h"
 #include "pop3/popup.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,7 +37,8 @@ popup_close_rest(const struct popup *p)
 {
 	int fd = p->conn.trace.fd;
 
-	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (io_cloexec_from(3) != 0)
+		warn("descriptors above 2 stay open: %s", error_text(errno));
 	if (fd > STDERR_FILENO && fcntl(fd, F_SETFD, 0) < 0)
 		warn("control/log/pop3_fd: descriptor %d is not open", fd);
 }

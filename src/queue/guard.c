@@ -3,9 +3,10 @@
  * user of the host.  Few system calls: they are made for every message.
  */
 #include "queue/guard.h"
+#include "base/io.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,7 +26,9 @@ guard_descriptors(void)
 {
 	int fd;
 
-	close_range(GUARD_FIRST_STRAY, UINT_MAX, 0);
+	/* Before Linux 5.9 they stay open, and harmless. */
+	if (io_close_from(GUARD_FIRST_STRAY) != 0)
+		errno = 0;
 	fd = open("/", O_PATH | O_CLOEXEC);
 	return fd == 0 || fd == 1 ? QQ_READ : QQ_OK;
 }

@@ -3,6 +3,7 @@
  * qmail-queue(5) knows.
  */
 #include "queue/item.h"
+#include "base/file.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -52,8 +53,8 @@ create_pid(struct item *item, pid_t pid, int64_t now)
 static enum queue_exit
 name_mess(struct item *item)
 {
-	if (renameat2(AT_FDCWD, item->pid_path, AT_FDCWD, item->mess,
-		RENAME_NOREPLACE) == 0) {
+	if (file_rename_new_at(
+		AT_FDCWD, item->pid_path, AT_FDCWD, item->mess) == 0) {
 		item->has_pid = false;
 		item->has_mess = true;
 		return QQ_OK;

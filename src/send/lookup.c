@@ -133,7 +133,7 @@ child(const struct lookup *l, int fd)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 	    (fd != CHILD_FD && dup3(fd, CHILD_FD, O_CLOEXEC) < 0) ||
-	    close_range(CHILD_FD + 1, ~0U, 0) < 0)
+	    io_close_from(CHILD_FD + 1) != 0)
 		_exit(EX_TEMPORARY);
 	if (l->drop_rights && account_become(l->uid, l->gid, &l->gid, 1) != 0)
 		_exit(EX_TEMPORARY);

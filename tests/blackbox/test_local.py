@@ -74,7 +74,7 @@ def test_sticky_home(joe):
 
 @needs_strace
 @pytest.mark.parametrize("what,code,text", [
-    ("newfstatat:error=EIO:when=1", 111,
+    ("%stat:error=EIO:when=1", 111,
      "Unable to stat home directory: input/output error. (#4.3.0)"),
     ("vfork:error=EAGAIN", 111, "Unable to fork: temporary failure. (#4.3.0)"),
     ("lseek:error=EIO", 111, "Unable to rewind message. (#4.3.0)"),
