@@ -225,9 +225,14 @@ spawn_wait(pid_t pid, int *status)
 	return r < 0 ? QE_SYS : 0;
 }
 
-/* 1 when the child has ended, 0 if not, or QE_SYS. */
-static int
-has_ended(pid_t pid)
+int
+spawn_pidfd(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+int
+spawn_has_ended(pid_t pid)
 {
 	siginfo_t info = { .si_pid = 0 };
 
@@ -239,12 +244,12 @@ has_ended(pid_t pid)
 int
 spawn_wait_until(pid_t pid, int64_t deadline_ms, int *status)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int pidfd = spawn_pidfd(pid);
 	int r = pidfd < 0 ? 0 : io_wait(pidfd, POLLIN, deadline_ms);
 
 	/* Without a descriptor for the process: look now and then. */
 	if (pidfd < 0)
-		while ((r = has_ended(pid)) == 0) {
+		while ((r = spawn_has_ended(pid)) == 0) {
 			if (clock_mono_ms() >= deadline_ms) {
 				r = QE_TIMEOUT;
 				break;

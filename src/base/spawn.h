@@ -53,6 +53,10 @@ int spawn_wait(pid_t pid, int *status);
  * QE_TIMEOUT (the child runs on), QE_SYS.
  */
 int spawn_wait_until(pid_t pid, int64_t deadline_ms, int *status);
+/* 1 when the child has ended and waits for spawn_wait, 0 if not, or QE_SYS. */
+int spawn_has_ended(pid_t pid);
+/* Readable when the child has ended; close-on-exec; -1 on old kernels. */
+int spawn_pidfd(pid_t pid);
 /*
  * Kills the process group that pid leads (own_group), and takes its leader's
  * status, however long that takes.
