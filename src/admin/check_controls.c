@@ -14,6 +14,7 @@
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
 #include "conf/rate_limit.h"
+#include "smtp/plugin_config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ check_form(struct findings *f, enum ctl id)
 {
 	struct nets nets = { .items = NULL };
 	struct control_set rules = { .entries = NULL };
+	struct plugin_config plugins = { .items = NULL };
 	struct mfcheck_times times;
 	struct rate_limit limit;
 	struct control_error err;
@@ -74,8 +76,11 @@ check_form(struct findings *f, enum ctl id)
 		r = check_endpoint(id, &err);
 	else if (id == CTL_CHECKS)
 		r = check_modes_load(&rules, &err);
+	else if (id == CTL_SMTPPLUGINS)
+		r = plugin_config_load(&plugins, &err);
 	if (r != 0)
 		add_error(f, r, &err);
+	plugin_config_free(&plugins);
 	nets_free(&nets);
 	control_set_free(&rules);
 }

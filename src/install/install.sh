@@ -110,6 +110,8 @@ home() {
 	dir "$top/cache/mfcheck" "$QMAILD" 0700
 	# What each login has sent lately: control/auth/ratelimit.
 	dir "$top/cache/ratelimit" "$QMAILD" 0700
+	# Messages while plugins look at them; no file there has a name for long.
+	dir "$top/cache/content" "$QMAILD" 0700
 }
 
 # split area user mode: the numbered directories of a queue area

@@ -11,6 +11,7 @@
 #include "smtpd/auth.h"
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
+#include "smtpd/plugins.h"
 
 #include <poll.h>
 #include <string.h>
@@ -109,8 +110,15 @@ delay(struct session *s)
 static struct reply
 accept_client(struct session *s, const struct sasl *x)
 {
+	struct plugins_verdict plugins;
+
 	if (auth_succeed(s, x) != 0)
 		return reply_make(454, "4.7.0", "out of memory");
+	plugins = plugins_run(s, PLUGIN_AUTH);
+	if (plugins.kind == PLUGINS_ANSWER) {
+		auth_forget(s);
+		return plugins.reply;
+	}
 	log_event(s, "AUTH: " STRV_FMT " from " STRV_FMT " by %s",
 	    STRV_ARG(auth_user(s)), STRV_ARG(s->peer.remote_ip),
 	    x->mechanism->name);

@@ -6,6 +6,7 @@
 #include "smtp/line.h"
 #include "smtp/verb.h"
 #include "smtpd/log.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
 
 struct command {
@@ -99,6 +100,7 @@ command_reset_transaction(struct session *s)
 {
 	transaction_reset(&s->tx);
 	notes_reset(&s->notes);
+	plugins_reset(s);
 }
 
 struct reply

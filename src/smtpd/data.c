@@ -13,6 +13,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tap.h"
 #include "smtpd/tarpit.h"
 
@@ -57,8 +58,9 @@ delivery_add_fields(struct session *s, struct delivery *d)
 	buf_reset(&s->scratch);
 	received_add(&s->scratch, &received);
 	buf_add_view(&s->scratch, buf_view(&s->tx.fields));
-	submit_message(&d->submit, buf_view(&s->scratch));
 	taps_begin(s, taps_list, buf_view(&s->scratch));
+	if (!plugins_hold_message(s))
+		submit_message(&d->submit, buf_view(&s->scratch));
 }
 
 /*
@@ -103,7 +105,7 @@ delivery_feed(
 		delivery_abort(d);
 		taps_close(s);
 	}
-	if (d->submitting)
+	if (d->submitting && !plugins_hold_message(s))
 		submit_message(&d->submit, bytes);
 	taps_feed(s, bytes, d->submit.deadline_ms);
 }
@@ -166,6 +168,8 @@ delivery_commit(struct session *s, struct delivery *d)
 	struct submit_result result = { .ok = false };
 
 	d->submit.deadline_ms = delivery_stop(s, s->tx.dot_deadline_ms);
+	if (plugins_hold_message(s) && plugins_send_message(s, &d->submit) != 0)
+		return reply_make(451, "4.3.0", "unable to read the message");
 	delivery_add_envelope(s, d);
 	if (session_is_abandoned(s)) {
 		/* It will send the message again: once is enough. */
@@ -182,12 +186,30 @@ delivery_commit(struct session *s, struct delivery *d)
 	    (long long)clock_wall(), (long)d->submit.pid);
 }
 
+/* Checks and plugins, which see the whole message; true if it may pass. */
+static bool
+delivery_judge(struct session *s, struct delivery *d, struct reply *reply)
+{
+	struct verdict v = pipeline_run(s, STAGE_CONTENT);
+	struct plugins_verdict plugins;
+
+	if (v.kind == VERDICT_REJECT)
+		delivery_abort(d);
+	tarpit_delay(s, v.tarpit);
+	*reply = v.reply;
+	if (v.kind == VERDICT_REJECT || s->state != SESSION_OPEN)
+		return false;
+	plugins = plugins_run(s, PLUGIN_CONTENT);
+	*reply = plugins.reply;
+	return plugins.kind != PLUGINS_ANSWER;
+}
+
 /* After the final dot: what is refused whatever qmail-queue would say. */
 static struct reply
 delivery_answer(struct session *s, struct delivery *d)
 {
 	int64_t max = session_size_max(s);
-	struct verdict v;
+	struct reply reply;
 
 	s->tx.dot_deadline_ms = delivery_due(s, d);
 	d->submit.deadline_ms = delivery_stop(s, s->tx.dot_deadline_ms);
@@ -201,14 +223,8 @@ delivery_answer(struct session *s, struct delivery *d)
 		return reply_make(552, "5.3.4",
 		    "sorry, that message size exceeds my databytes limit");
 	taps_end(s);
-	v = pipeline_run(s, STAGE_CONTENT);
-	if (v.kind == VERDICT_REJECT)
-		delivery_abort(d);
-	tarpit_delay(s, v.tarpit);
-	if (v.kind == VERDICT_REJECT)
-		return v.reply;
-	if (s->state != SESSION_OPEN)
-		return (struct reply){ .code = 0 };
+	if (!delivery_judge(s, d, &reply))
+		return reply;
 	if (clock_mono_ms() >= d->submit.deadline_ms)
 		return reply_make(451, "4.3.0", "took too long, try again");
 	return delivery_commit(s, d);
@@ -234,6 +250,7 @@ struct reply
 command_data(struct session *s, struct strv argument)
 {
 	struct delivery d = { .chunk = BUF_LIMIT(2 * SESSION_IN) };
+	struct plugins_verdict plugins;
 	struct reply reply;
 	struct verdict v;
 
@@ -245,6 +262,9 @@ command_data(struct session *s, struct strv argument)
 	tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)
 		return v.reply;
+	plugins = plugins_run(s, PLUGIN_DATA);
+	if (plugins.kind == PLUGINS_ANSWER)
+		return plugins.reply;
 	if (submit_open(&d.submit) != 0)
 		return reply_make(451, "4.3.0", "qqt failure");
 	d.submitting = true;

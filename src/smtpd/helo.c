@@ -6,6 +6,7 @@
 #include "smtpd/auth.h"
 #include "smtpd/commands.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
 #include "smtpd/trust.h"
 
@@ -36,9 +37,10 @@ static const struct extension extensions[] = {
 };
 
 /* Both begin the session anew; the name is kept for Received and checks. */
-static struct reply
-begin(struct session *s, struct strv name, bool extended)
+static bool
+begin(struct session *s, struct strv name, bool extended, struct reply *refusal)
 {
+	struct plugins_verdict plugins;
 	struct verdict v;
 
 	command_reset_transaction(s);
@@ -47,18 +49,23 @@ begin(struct session *s, struct strv name, bool extended)
 	s->extended = extended;
 	/* Of a known spammer nothing is asked: its mail is wanted. */
 	if (trust_is_spammer(s))
-		return (struct reply){ .code = 0 };
+		return true;
 	v = pipeline_run(s, STAGE_HELO);
 	tarpit_delay(s, v.tarpit);
-	return v.reply;
+	*refusal = v.reply;
+	if (v.kind == VERDICT_REJECT)
+		return false;
+	plugins = plugins_run(s, PLUGIN_HELO);
+	*refusal = plugins.reply;
+	return plugins.kind != PLUGINS_ANSWER;
 }
 
 struct reply
 command_helo(struct session *s, struct strv argument)
 {
-	struct reply refusal = begin(s, argument, false);
+	struct reply refusal;
 
-	if (refusal.code != 0)
+	if (!begin(s, argument, false, &refusal))
 		return refusal;
 	return reply_makef(
 	    250, NULL, STRV_FMT, STRV_ARG(s->settings.last_line));
@@ -68,10 +75,10 @@ struct reply
 command_ehlo(struct session *s, struct strv argument)
 {
 	size_t count = sizeof(extensions) / sizeof(*extensions);
-	struct reply refusal = begin(s, argument, true);
+	struct reply refusal;
 	struct buf line = BUF_INIT;
 
-	if (refusal.code != 0)
+	if (!begin(s, argument, true, &refusal))
 		return refusal;
 	session_say_line(s, 250, s->settings.last_line, false);
 	for (size_t i = 0; i < count; i++) {

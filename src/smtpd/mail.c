@@ -7,6 +7,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/path.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
 #include "smtpd/trust.h"
 
@@ -109,21 +110,39 @@ take_sender(struct session *s, struct strv argument)
 	return take_parameters(s, rest);
 }
 
+/* Plugins first, then our own checks; true if the sender is accepted. */
+static bool
+judge(struct session *s, struct reply *reply)
+{
+	struct plugins_verdict plugins;
+	struct verdict v;
+
+	/* Of a known spammer nothing is asked: its mail is wanted. */
+	if (trust_is_spammer(s))
+		return true;
+	plugins = plugins_run(s, PLUGIN_MAIL);
+	if (plugins.kind == PLUGINS_ANSWER) {
+		*reply = plugins.reply;
+		return false;
+	}
+	if (plugins.kind == PLUGINS_TRUST) {
+		s->notes.good_sender = true;
+		return true;
+	}
+	v = pipeline_run(s, STAGE_MAIL);
+	tarpit_delay(s, v.tarpit);
+	*reply = v.reply;
+	return v.kind != VERDICT_REJECT;
+}
+
 struct reply
 command_mail(struct session *s, struct strv argument)
 {
 	struct reply reply;
-	struct verdict v;
 
 	command_reset_transaction(s);
 	reply = take_sender(s, argument);
-	/* Of a known spammer nothing is asked: its mail is wanted. */
-	if (reply.code == 0 && !trust_is_spammer(s)) {
-		v = pipeline_run(s, STAGE_MAIL);
-		tarpit_delay(s, v.tarpit);
-		reply = v.reply;
-	}
-	if (reply.code != 0) {
+	if (reply.code != 0 || !judge(s, &reply)) {
 		command_reset_transaction(s);
 		return reply;
 	}

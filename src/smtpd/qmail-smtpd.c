@@ -10,6 +10,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
 #include "smtpd/trust.h"
 
@@ -23,7 +24,37 @@ static const struct program program = {
 	.umask = 077,
 };
 
-/* Settings first; nothing is said to a client before they are all read. */
+/*
+ * Settings first, then the plugins of [connection], which may change the
+ * environment: what depends on it is read, or read again, after them.  True
+ * to go on, otherwise *refusal is the last reply.
+ */
+static bool
+prepare(struct session *s, char *const *checker, struct control_error *err,
+    struct reply *refusal)
+{
+	struct plugins_verdict plugins;
+
+	*refusal = session_farewell(421, "4.3.0", "unable to read controls");
+	if (settings_load(&s->settings, err) != 0 || plugins_open(s, err) != 0)
+		return false;
+	session_apply_settings(s);
+	plugins = plugins_run(s, PLUGIN_CONNECTION);
+	if (plugins_changed_environment(s)) {
+		settings_free(&s->settings);
+		if (settings_load(&s->settings, err) != 0)
+			return false;
+		session_apply_settings(s);
+	}
+	if (trust_establish(s, err) != 0 || auth_open(s, checker, err) != 0 ||
+	    notes_load_modes(&s->notes, err) != 0)
+		return false;
+	*refusal = plugins.reply;
+	*err = (struct control_error){ .text = "" };
+	return plugins.kind != PLUGINS_ANSWER;
+}
+
+/* Nothing is said to a client before all is read. */
 static bool
 begin(struct session *s, char *const *checker)
 {
@@ -32,16 +63,12 @@ begin(struct session *s, char *const *checker)
 	struct verdict v;
 
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
-	if (settings_load(&s->settings, &err) != 0 ||
-	    trust_establish(s, &err) != 0 || auth_open(s, checker, &err) != 0 ||
-	    notes_load_modes(&s->notes, &err) != 0) {
-		log_trouble(s, err.text);
-		refusal =
-		    session_farewell(421, "4.3.0", "unable to read controls");
+	if (!prepare(s, checker, &err, &refusal)) {
+		if (err.text[0] != '\0')
+			log_trouble(s, err.text);
 		session_say(s, &refusal);
 		return false;
 	}
-	session_apply_settings(s);
 	v = pipeline_run(s, STAGE_CONNECT);
 	tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT) {

@@ -7,6 +7,7 @@
 #include "smtpd/log.h"
 #include "smtpd/path.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
 #include "smtpd/trust.h"
 
@@ -105,12 +106,18 @@ struct reply
 command_rcpt(struct session *s, struct strv argument)
 {
 	struct reply refusal = take_candidate(s, argument);
+	struct plugins_verdict plugins;
 	struct verdict v;
 
 	if (refusal.code != 0)
 		return refusal;
 	if (trust_is_spammer(s) && !is_own_postmaster(s))
 		return feed(s);
+	plugins = plugins_run(s, PLUGIN_RCPT);
+	if (plugins.kind == PLUGINS_ANSWER)
+		return plugins.reply;
+	if (plugins.kind == PLUGINS_TRUST)
+		return keep(s);
 	v = judge(s);
 	if (v.tarpit != TARPIT_NONE)
 		tarpit_delay(s, v.tarpit);

@@ -11,6 +11,7 @@
 #include "smtp/line.h"
 #include "smtpd/auth.h"
 #include "smtpd/log.h"
+#include "smtpd/plugins.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,11 +25,8 @@ environment(const char *name)
 }
 
 void
-session_init(struct session *s, int in_fd, int out_fd)
+session_read_peer(struct session *s)
 {
-	const char *relay = env_get("RELAYCLIENT");
-
-	s->state = SESSION_OPEN;
 	s->peer = (struct peer){
 		.remote_ip = environment("TCPREMOTEIP"),
 		.remote_host = environment("TCPREMOTEHOST"),
@@ -36,11 +34,26 @@ session_init(struct session *s, int in_fd, int out_fd)
 		.local_ip = environment("TCPLOCALIP"),
 		.local_host = environment("TCPLOCALHOST"),
 	};
+}
+
+void
+session_read_relay(struct session *s)
+{
+	const char *relay = env_get("RELAYCLIENT");
+
 	s->relay = relay != NULL;
 	/* Operators set it to one blank to say "yes, and append nothing". */
 	s->relay_suffix = strv_of(relay);
 	if (strv_trim_blanks(s->relay_suffix).len == 0)
 		s->relay_suffix = STRV_EMPTY;
+}
+
+void
+session_init(struct session *s, int in_fd, int out_fd)
+{
+	s->state = SESSION_OPEN;
+	session_read_peer(s);
+	session_read_relay(s);
 	s->spam_to = s->fixed_to = STRV_EMPTY;
 	ucspi_tls_init(&s->tls);
 	s->settings.log.fd = STDERR_FILENO;
@@ -66,6 +79,7 @@ session_free(struct session *s)
 	auth_free(s);
 	transaction_free(&s->tx);
 	notes_free(&s->notes);
+	plugins_free(&s->plugins);
 	settings_free(&s->settings);
 	buf_free(&s->helo);
 	buf_free(&s->line);

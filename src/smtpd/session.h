@@ -44,6 +44,7 @@ struct peer {
 };
 
 struct auth;
+struct plugins;
 
 struct session {
 	enum session_state state;
@@ -60,8 +61,9 @@ struct session {
 	bool hides_input;         /* what is no command may be a secret */
 	struct buf helo;          /* name given in HELO or EHLO */
 	struct transaction tx;
-	struct notes notes;  /* what checks remember */
-	int64_t deadline_ms; /* of the whole session */
+	struct notes notes;      /* what checks remember */
+	struct plugins *plugins; /* NULL: none are configured */
+	int64_t deadline_ms;     /* of the whole session */
 	unsigned junk, idle;
 	struct buf line;    /* the present command */
 	struct buf scratch; /* the reply under way */
@@ -74,6 +76,9 @@ struct session {
 
 /* Reads the environment; the settings are loaded by the caller. */
 void session_init(struct session *s, int in_fd, int out_fd);
+/* Again, after a change of the environment: the peer; $RELAYCLIENT. */
+void session_read_peer(struct session *s);
+void session_read_relay(struct session *s);
 /* After the settings are known: limits and timeouts take effect. */
 void session_apply_settings(struct session *s);
 void session_free(struct session *s);

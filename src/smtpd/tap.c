@@ -1,10 +1,11 @@
 /* Who looks at the message under way, and hands it to each of them. */
 #include "smtpd/tap.h"
 #include "smtpd/pipeline.h"
+#include "smtpd/plugins.h"
 
 #include <stddef.h>
 
-const struct tap *const taps_list[] = { &tap_clamd, NULL };
+const struct tap *const taps_list[] = { &tap_clamd, &plugins_tap, NULL };
 
 void
 taps_begin(

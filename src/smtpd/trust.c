@@ -84,7 +84,7 @@ establish_login(struct session *s, struct control_error *err)
 }
 
 int
-trust_establish(struct session *s, struct control_error *err)
+trust_read_addresses(struct session *s, struct control_error *err)
 {
 	int r = address_from("BLACKLISTED", &s->spam_to, err);
 
@@ -92,6 +92,14 @@ trust_establish(struct session *s, struct control_error *err)
 		r = address_from("RCPTTOFIXED", &s->fixed_to, err);
 	if (r == 0 && s->spam_to.len > 0)
 		r = limit_spam(s, err);
+	return r;
+}
+
+int
+trust_establish(struct session *s, struct control_error *err)
+{
+	int r = trust_read_addresses(s, err);
+
 	if (r == 0)
 		r = establish_login(s, err);
 	return r;

@@ -12,6 +12,8 @@
  * code and err tells what is wrong: the session must not begin.
  */
 int trust_establish(struct session *s, struct control_error *err);
+/* $BLACKLISTED and $RCPTTOFIXED alone; also after a change of them. */
+int trust_read_addresses(struct session *s, struct control_error *err);
 /* The client has proved who it is: it is no spammer any more. */
 void trust_forgive(struct session *s);
 /* A known spammer: its mail goes to one address, whatever it says. */
