@@ -24,6 +24,7 @@ enum {
 struct dns {
 	struct dns_servers servers;
 	int64_t timeout_ms;
+	bool secure; /* of the last look-up */
 	unsigned char answer[DNS_ANSWER_MAX];
 };
 
@@ -129,6 +130,7 @@ dns_open(struct strv servers, int64_t timeout_ms, struct dns **out)
 	if (dns == NULL)
 		return QE_NOMEM;
 	dns->servers.count = 0;
+	dns->secure = false;
 	dns->timeout_ms = timeout_ms;
 	r = add_listed(&dns->servers, servers);
 	if (r == 0 && dns->servers.count == 0)
@@ -167,8 +169,10 @@ look_up(struct dns *dns, struct strv name, unsigned type, int64_t deadline_ms,
 {
 	struct dns_query query;
 	char target[DNS_TEXT_MAX];
+	bool secure = true;
 	size_t len;
 
+	dns->secure = false;
 	for (int i = 0; i < DNS_REASK_MAX; i++) {
 		int r = dns_query_make(name, type, &query);
 
@@ -179,9 +183,12 @@ look_up(struct dns *dns, struct strv name, unsigned type, int64_t deadline_ms,
 		    &dns->servers, &query, deadline_ms, dns->answer, &len);
 		if (r < 0)
 			return r;
+		secure = secure && dns_answer_is_secure(dns->answer);
 		r = dns_answer_read(&query, dns->answer, len, found);
-		if (r != QE_EOF)
+		if (r != QE_EOF) {
+			dns->secure = secure;
 			return r;
+		}
 		memcpy(target, found->alias, sizeof(target));
 		name = strv_of(target);
 	}
@@ -219,4 +226,46 @@ dns_addresses(
 	if (v4 == 0 || v6 == 0)
 		return 0;
 	return v4 == QE_ABSENT ? v6 : v4;
+}
+
+static int
+look_up_raw(struct dns *dns, struct strv name, unsigned type, struct buf *raw)
+{
+	struct dns_found found = { .raw = raw };
+
+	buf_reset(raw);
+	return look_up(
+	    dns, name, type, clock_mono_ms() + dns->timeout_ms, &found);
+}
+
+int
+dns_txt(struct dns *dns, struct strv name, struct buf *raw)
+{
+	return look_up_raw(dns, name, DNS_TXT, raw);
+}
+
+int
+dns_tlsa(struct dns *dns, struct strv name, struct buf *raw)
+{
+	return look_up_raw(dns, name, DNS_TLSA, raw);
+}
+
+bool
+dns_raw_next(struct strv *rest, struct strv *record)
+{
+	size_t len;
+
+	if (rest->len < 2)
+		return false;
+	len = (size_t)((unsigned char)rest->ptr[0] << 8 |
+		       (unsigned char)rest->ptr[1]);
+	*record = strv_head(strv_skip(*rest, 2), len);
+	*rest = strv_skip(*rest, 2 + len);
+	return true;
+}
+
+bool
+dns_was_secure(const struct dns *dns)
+{
+	return dns->secure;
 }

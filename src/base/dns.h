@@ -11,8 +11,9 @@
 
 enum {
 	DNS_NAME_MAX = 255,
-	DNS_MX_MAX = 100,      /* records of one answer that are used */
-	DNS_ADDRESSES_MAX = 64 /* of one name and family */
+	DNS_MX_MAX = 100,       /* records of one answer that are used */
+	DNS_ADDRESSES_MAX = 64, /* of one name and family */
+	DNS_RAW_MAX = 100       /* records of other types */
 };
 
 struct dns; /* opaque */
@@ -40,5 +41,20 @@ int dns_mx(struct dns *dns, struct strv name, struct dns_mx out[DNS_MX_MAX],
 /* A and AAAA records (family AF_UNSPEC, AF_INET, AF_INET6) are appended. */
 int dns_addresses(
     struct dns *dns, struct strv name, int family, struct ipaddr_list *out);
+
+/*
+ * TXT and TLSA records as they are: raw is emptied first, and dns_raw_next
+ * takes them off its view one by one.  As dns_mx, and QE_LIMIT.
+ */
+int dns_txt(struct dns *dns, struct strv name, struct buf *raw);
+int dns_tlsa(struct dns *dns, struct strv name, struct buf *raw);
+/* False at the end. */
+bool dns_raw_next(struct strv *rest, struct strv *record);
+/*
+ * True if the server says that DNSSEC vouches for all of the last look-up, be
+ * it an answer or that there is none.  Worth as much as the server and the way
+ * to it: with a validating resolver on this host, a lot.
+ */
+bool dns_was_secure(const struct dns *dns);
 
 #endif

@@ -77,7 +77,8 @@ dns_query_make(struct strv name, unsigned type, struct dns_query *out)
 	out->type = type;
 	if (encode_name(name, p + NS_HFIXEDSZ, &len) < 0)
 		return QE_SYNTAX;
-	p = put16(p + 2, 0x0100);  /* recursion desired */
+	/* Recursion desired; and AD: tell us what DNSSEC says, RFC 6840. */
+	p = put16(p + 2, 0x0120);
 	p = put16(p, 1);           /* one question */
 	put16(out->bytes + 10, 1); /* and OPT */
 	p = put16(out->bytes + NS_HFIXEDSZ + len, type);
@@ -269,6 +270,12 @@ dns_answer_judge(
 	return is_lame(answer) ? DNS_UNUSABLE : DNS_GOOD;
 }
 
+bool
+dns_answer_is_secure(const unsigned char *answer)
+{
+	return (answer[3] & 0x20) != 0;
+}
+
 /* The target of an alias or MX record, in lower case. */
 static int
 expand_target(const struct walk *w, const unsigned char *data,
@@ -372,16 +379,31 @@ take_text(const struct record *record, struct dns_found *found)
 }
 
 static int
+take_raw(const struct record *record, struct dns_found *found)
+{
+	if (found->raw_count == DNS_RAW_MAX)
+		return 0;
+	buf_add_char(found->raw, (char)(record->len >> 8));
+	buf_add_char(found->raw, (char)(record->len & 0xff));
+	buf_add(found->raw, (const char *)record->data, record->len);
+	found->raw_count++;
+	return found->raw->err;
+}
+
+/* TXT goes where the caller wants it. */
+static int
 take_record(
     const struct walk *w, const struct record *record, struct dns_found *found)
 {
 	switch (record->type) {
 	case DNS_MX:
 		return take_mx(w, record, found);
-	case DNS_TXT:
-		return take_text(record, found);
-	default:
+	case DNS_A:
+	case DNS_AAAA:
 		return take_address(record, found);
+	default:
+		return found->text != NULL ? take_text(record, found)
+					   : take_raw(record, found);
 	}
 }
 
@@ -421,7 +443,7 @@ read_answer(const struct walk *walk, const struct dns_query *query,
 	if (r < 0)
 		return r;
 	if (found->mx_count > 0 || found->address_count > 0 ||
-	    found->text_count > 0)
+	    found->text_count > 0 || found->raw_count > 0)
 		return 0;
 	if ((walk->start[3] & 0x0f) == ns_r_nxdomain)
 		return QE_DENIED;
@@ -439,11 +461,14 @@ dns_answer_read(const struct dns_query *query, const unsigned char *answer,
 	found->mx_count = 0;
 	found->address_count = 0;
 	found->text_count = 0;
+	found->raw_count = 0;
 	if (walk_begin(&walk, query, answer, len) < 0)
 		return QE_TEMP;
 	r = read_answer(&walk, query, found);
 	/* Half an answer is none. */
 	if (r < 0 && found->addresses != NULL)
 		found->addresses->count -= found->address_count;
+	if (r < 0 && found->raw != NULL)
+		buf_reset(found->raw);
 	return r;
 }

@@ -16,7 +16,13 @@ enum {
 	DNS_CHAIN_MAX = 16      /* aliases followed for one question */
 };
 
-enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type {
+	DNS_A = 1,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_TLSA = 52
+};
 
 struct dns_query {
 	unsigned char bytes[DNS_QUERY_MAX];
@@ -43,7 +49,10 @@ enum dns_verdict {
 enum dns_verdict dns_answer_judge(
     const struct dns_query *query, const unsigned char *answer, size_t len);
 
-/* Where records go: MX, addresses or text; the others are NULL. */
+/* True if the server says that it has validated the answer (DNSSEC). */
+bool dns_answer_is_secure(const unsigned char *answer);
+
+/* Where records go: MX, addresses, text, or raw; the others are NULL. */
 struct dns_found {
 	struct dns_mx *mx; /* DNS_MX_MAX of them */
 	size_t mx_count;
@@ -52,6 +61,8 @@ struct dns_found {
 	/* The first TXT record, its strings joined, cut at what it may hold. */
 	struct buf *text;
 	size_t text_count;
+	struct buf *raw; /* each record: two bytes of length, and itself */
+	size_t raw_count;
 	char alias[DNS_TEXT_MAX]; /* where a chain of aliases ends */
 };
 

@@ -112,6 +112,8 @@ home() {
 	dir "$top/cache/ratelimit" "$QMAILD" 0700
 	# Messages while plugins look at them; no file there has a name for long.
 	dir "$top/cache/content" "$QMAILD" 0700
+	# What qmail-remote and qmail-mtasts remember.
+	dir "$top/cache/remote" "$QMAILR" 0700
 }
 
 # split area user mode: the numbered directories of a queue area

@@ -6,17 +6,20 @@
 
 struct config {
 	struct buf helohost, dnsservers;
-	struct control_set smtproutes;
+	struct control_set smtprelays, smtproutes, qmtproutes;
+	struct control_set outgoingip;
+	struct control_set tlsremote;
+	struct buf cafile;
+	int64_t mtasts;                          /* 0 or 1 */
+	int64_t log_fd;                          /* 0: no log */
 	int64_t timeout_connect, timeout_remote; /* seconds */
 };
 
-/* From the working directory, the home.  0 or a negative code; free it in
- * both cases.  It starts as CONFIG_INIT. */
-#define CONFIG_INIT                                                            \
-	{                                                                      \
-		.helohost = BUF_INIT                                           \
-	}
-int config_load(struct config *config);
+/*
+ * From the working directory, the home; the config is empty (all zero) before.
+ * 0, or a negative code and err tells.  config_free is due in both cases.
+ */
+int config_load(struct config *config, struct control_error *err);
 void config_free(struct config *config);
 
 #endif

@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "mail/address.h"
-#include "spool/tcpto.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { NAME_SHOWN_MAX = 256 }; /* bytes of a host name in a report */
 
@@ -69,10 +69,6 @@ report_no_target(struct report *report, const struct route *route)
 		report_name(report, "Sorry, ", route_name(route),
 		    " says that it accepts no mail. (#5.1.10)");
 		return;
-	case ROUTE_BAD_ENTRY:
-		report_set(
-		    report, 'Z', "Unable to read control files. (#4.3.0)");
-		return;
 	case ROUTE_LOCAL:
 		report_set(report, 'Z',
 		    "System resources temporarily unavailable. (#4.3.0)");
@@ -88,14 +84,27 @@ is_local_trouble(int errnum)
 	       errnum == ENOMEM;
 }
 
+/* All that is settled before the first address is looked up. */
+struct course {
+	struct plan plan;
+	struct security security;
+	struct buf key; /* of the session */
+};
+
 /* What one address comes to.  The session stays open where it can. */
 static enum verdict
-try_target(struct dispatch *d, const struct target *target, struct strv key)
+try_target(struct dispatch *d, const struct course *course,
+    const struct target *target, const struct security_want *want)
 {
+	struct session_wish wish = { .settings = d->settings,
+		.plan = &course->plan,
+		.target = target,
+		.want = want,
+		.key = buf_view(&course->key) };
 	int r;
 
 	session_close(d->session);
-	r = session_open(d->session, d->settings, target, key, d->report);
+	r = session_open(d->session, &wish, d->report);
 	if (r == 0)
 		return session_send(
 		    d->session, d->message, d->sender, d->report);
@@ -107,7 +116,48 @@ try_target(struct dispatch *d, const struct target *target, struct strv key)
 }
 
 static void
-try_targets(struct dispatch *d, struct route *route, struct strv key)
+report_insecure(struct dispatch *d, const struct target *target, int r)
+{
+	struct buf shown = BUF_INIT;
+	const char *name;
+
+	add_printable(&shown, target->name);
+	name = buf_cstr(&shown);
+	if (name == NULL || r == QE_NOMEM)
+		report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
+	else if (r == QE_ABSENT)
+		report_set(d->report, 'Z',
+		    "%s has no TLSA record that DNSSEC vouches for, and "
+		    "control/tlsremote asks for one. (#4.7.5)",
+		    name);
+	else
+		report_set(d->report, 'Z',
+		    "Sorry, I couldn't find out about TLSA records of %s. "
+		    "(#4.4.3)",
+		    name);
+	buf_free(&shown);
+}
+
+/* The same, after what TLS must give there is known. */
+static enum verdict
+secure_and_try(struct dispatch *d, const struct course *course,
+    const struct target *target)
+{
+	struct security_want want;
+	enum verdict verdict = VERDICT_NEXT;
+	int r = security_find(&course->security, target, &want);
+
+	if (r == 0)
+		verdict = try_target(d, course, target, &want);
+	else
+		report_insecure(d, target, r);
+	security_want_free(&want);
+	return verdict;
+}
+
+static void
+try_targets(
+    struct dispatch *d, struct route *route, const struct course *course)
 {
 	int64_t end_ms = clock_deadline(DISPATCH_SECONDS_MAX);
 	struct target target;
@@ -116,8 +166,7 @@ try_targets(struct dispatch *d, struct route *route, struct strv key)
 	while (tried < DISPATCH_TARGETS_MAX && clock_mono_ms() < end_ms &&
 	       route_next(route, &target) == 0) {
 		tried++;
-		if (!tcpto_should_skip(&target.ip, clock_wall(), getpid()) &&
-		    try_target(d, &target, key) == VERDICT_FINAL)
+		if (secure_and_try(d, course, &target) == VERDICT_FINAL)
 			return;
 	}
 	if (d->report->letter != 0)
@@ -173,18 +222,136 @@ try_open_session(struct dispatch *d, struct strv key)
 	return false;
 }
 
+static void
+report_control(struct report *report, const struct control_error *err)
+{
+	report_set(report, 'Z', "Unable to read control files. (#4.3.0)\n%s",
+	    err->text);
+}
+
+/* Control files only: no name is looked up.  False: the report tells. */
+static bool
+set_course(struct dispatch *d, struct strv recipient, struct course *course)
+{
+	struct control_error err = { .text = "" };
+	struct plan *plan = &course->plan;
+	int r;
+
+	course->key = (struct buf)BUF_LIMIT(SESSION_KEY_MAX);
+	r = plan_make(d->config, d->host, d->sender, recipient, plan, &err);
+	if (r == 0)
+		r = security_init(
+		    &course->security, d->config, d->names, plan, &err);
+	if (r == 0 && plan->protocol == PLAN_QMTP &&
+	    course->security.level > TLS_LEVEL_MAY) {
+		snprintf(err.text, sizeof(err.text),
+		    "control/tlsremote asks for TLS where control/qmtproutes "
+		    "leads to, and QMTP has none");
+		r = QE_SYNTAX;
+	}
+	if (r == QE_NOMEM)
+		report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
+	else if (r < 0)
+		report_control(d->report, &err);
+	else
+		plan_add_key(plan, &course->key);
+	return r == 0;
+}
+
+/* One way for all recipients of the report. */
+static void
+run_course(struct dispatch *d, struct strv recipient)
+{
+	struct course course;
+	struct route *route;
+
+	if (set_course(d, recipient, &course) &&
+	    !try_open_session(d, buf_view(&course.key))) {
+		if (route_open(&course.plan, d->names, &route) < 0) {
+			report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
+		} else {
+			try_targets(d, route, &course);
+			route_free(&route);
+		}
+	}
+	buf_free(&course.key);
+}
+
+/*
+ * Some of the recipients, with a report of their own: they go their own way,
+ * and what is then said of the message holds for them alone.
+ */
+static void
+run_part(struct dispatch *d, struct recipient *const *part, size_t count)
+{
+	struct report *whole = d->report;
+	struct report alone = { .count = count,
+		.text = BUF_LIMIT(REPORT_TEXT_MAX) };
+
+	alone.recipients = calloc(count, sizeof(*alone.recipients));
+	if (alone.recipients == NULL) {
+		report_set(whole, 'Z', "Out of memory. (#4.3.0)");
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		alone.recipients[i] = *part[i];
+	d->report = &alone;
+	run_course(d, count == 1 ? part[0]->address : STRV_EMPTY);
+	d->report = whole;
+	for (size_t i = 0; i < count; i++) {
+		*part[i] = alone.recipients[i];
+		report_merge(whole, part[i], &alone);
+	}
+	free(alone.recipients);
+	buf_free(&alone.text);
+}
+
+/* Those that a routing file names go alone, all others together. */
+static void
+run_parts(struct dispatch *d, struct recipient **common)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < d->report->count; i++) {
+		struct recipient *r = &d->report->recipients[i];
+
+		if (r->state == RECIPIENT_REJECTED)
+			continue;
+		if (plan_is_for_recipient(d->config, r->address))
+			run_part(d, &r, 1);
+		else
+			common[count++] = r;
+	}
+	if (count > 0)
+		run_part(d, common, count);
+}
+
+static bool
+has_part(const struct dispatch *d)
+{
+	for (size_t i = 0; i < d->report->count; i++)
+		if (plan_is_for_recipient(
+			d->config, d->report->recipients[i].address))
+			return true;
+	return false;
+}
+
 void
 dispatch_run(struct dispatch *d)
 {
-	struct route *route;
-	struct strv key = d->host;
+	struct recipient **common;
 
-	if (!refuse_breakers(d) || try_open_session(d, key))
+	if (!refuse_breakers(d))
 		return;
-	if (route_open(&d->config->smtproutes, d->names, d->host, &route) < 0) {
+	if (d->report->count == 1 || !has_part(d)) {
+		run_course(d, d->report->recipients[0].address);
+		return;
+	}
+	common = calloc(d->report->count, sizeof(*common));
+	if (common == NULL) {
 		report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
 		return;
 	}
-	try_targets(d, route, key);
-	route_free(&route);
+	run_parts(d, common);
+	free(common);
 }

@@ -6,8 +6,8 @@
 #include "remote/session.h"
 
 enum {
-	DISPATCH_TARGETS_MAX = 20,   /* addresses that are connected to */
-	DISPATCH_SECONDS_MAX = 3600, /* after these no other is tried */
+	DISPATCH_TARGETS_MAX = 20,  /* addresses that are connected to */
+	DISPATCH_SECONDS_MAX = 3600 /* after these no other is tried */
 };
 
 struct dispatch {

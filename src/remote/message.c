@@ -71,6 +71,17 @@ message_close(struct message *m)
 	m->data = NULL;
 }
 
+int
+message_bytes(const struct message *m, uint64_t *bytes)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) < 0)
+		return QE_SYS;
+	*bytes = st.st_size > m->start ? (uint64_t)(st.st_size - m->start) : 0;
+	return 0;
+}
+
 void
 message_rewind(struct message *m)
 {

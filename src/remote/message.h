@@ -29,6 +29,8 @@ int message_open(int fd, struct message *out);
 void message_close(struct message *message);
 /* Finds out size and eight_bit; only the first call works.  0, QE_SYS. */
 int message_scan(struct message *message);
+/* As it is stored: 0, QE_SYS. */
+int message_bytes(const struct message *message, uint64_t *bytes);
 void message_rewind(struct message *message);
 /* The next piece: 0, QE_EOF, QE_SYS.  Lives until the next call. */
 int message_next(struct message *message, struct strv *piece);

@@ -40,6 +40,23 @@ ask_addresses(
 }
 
 static int
+ask_tlsa(void *state, struct strv name, struct buf *raw)
+{
+	struct real_names *real = state;
+	int r = open_once(real);
+
+	return r < 0 ? r : dns_tlsa(real->dns, name, raw);
+}
+
+static bool
+was_secure(void *state)
+{
+	const struct real_names *real = state;
+
+	return real->dns != NULL && dns_was_secure(real->dns);
+}
+
+static int
 ask_own(void *state, struct ipaddr_list *out)
 {
 	(void)state;
@@ -52,7 +69,9 @@ names_real(struct real_names *state)
 	return (struct names){ .state = state,
 		.mx = ask_mx,
 		.addresses = ask_addresses,
-		.own = ask_own };
+		.own = ask_own,
+		.tlsa = ask_tlsa,
+		.secure = was_secure };
 }
 
 void

@@ -5,7 +5,9 @@
 #include "remote/peer.h"
 
 #include "base/clock.h"
+#include "base/die.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "smtp/reply.h"
 
 #include <errno.h>
@@ -20,9 +22,36 @@ deadline(const struct peer *s)
 	return d < s->end_ms ? d : s->end_ms;
 }
 
+static void
+forget_extensions(struct peer *s)
+{
+	s->extensions = 0;
+	s->size_limit = 0;
+	buf_reset(&s->auth_offer);
+}
+
+void
+peer_log(const struct peer *s, const char *prefix, struct strv text)
+{
+	struct buf line = BUF_LIMIT(2 * LOG_LINE_MAX);
+	int fd = s->settings->log_fd;
+
+	while (fd != 0 && text.len > 0) {
+		buf_reset(&line);
+		buf_add_str(&line, prefix);
+		buf_add_view(&line,
+		    strv_head(strv_cut(&text, '\n', NULL), LOG_LINE_MAX));
+		if (line.len > 0 && line.data[line.len - 1] == '\r')
+			line.len--;
+		if (line.err == 0)
+			log_line(fd, die_name(), buf_view(&line));
+	}
+	buf_free(&line);
+}
+
 int
 peer_connect(struct peer *s, const struct peer_settings *settings,
-    const struct target *target)
+    const struct target *target, const struct ipaddr *from)
 {
 	int64_t now = clock_mono_ms();
 	int r;
@@ -33,12 +62,14 @@ peer_connect(struct peer *s, const struct peer_settings *settings,
 	s->end_ms = now + INT64_C(1000) * PEER_SECONDS_MAX;
 	s->broken = false;
 	s->half_done = false;
+	s->has_tls = false;
+	s->silent = false;
 	s->out = (struct buf)BUF_LIMIT(PEER_WRITE_MAX);
 	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
-	s->extensions = 0;
-	s->size_limit = 0;
+	s->auth_offer = (struct buf)BUF_LIMIT(PEER_AUTH_MAX);
 	s->code = 0;
-	r = net_connect(&target->ip, target->port, NULL,
+	forget_extensions(s);
+	r = net_connect(&target->ip, target->port, from,
 	    now + settings->connect_ms, &s->fd);
 	if (r < 0)
 		return r;
@@ -56,6 +87,8 @@ peer_flush(struct peer *s)
 	sink_init(&sink, s->fd, NULL, 0);
 	sink.timeout_ms = s->settings->remote_ms;
 	sink.end_ms = s->end_ms;
+	if (!s->silent)
+		peer_log(s, "C: ", buf_view(&s->out));
 	if (r == 0 && s->out.len > 0)
 		r = sink_put_view(&sink, buf_view(&s->out));
 	buf_reset(&s->out);
@@ -73,7 +106,20 @@ peer_reply(struct peer *s)
 	r = reply_read(&s->in, deadline(s), &s->code, &s->said);
 	if (r < 0)
 		s->broken = true;
+	if (!s->silent)
+		peer_log(s, "S: ", buf_view(&s->said));
 	return r;
+}
+
+int
+peer_ask(struct peer *s, const char *command)
+{
+	int r;
+
+	buf_add_str(&s->out, command);
+	buf_add_str(&s->out, "\r\n");
+	r = peer_flush(s);
+	return r < 0 ? r : peer_reply(s);
 }
 
 /* "SIZE 1000", "SIZE", "PIPELINING" ... behind the code of a line. */
@@ -87,6 +133,12 @@ note_extension(struct peer *s, struct strv line)
 		s->extensions |= PEER_PIPELINING;
 	} else if (strv_eq_nocase(keyword, STRV("8BITMIME"))) {
 		s->extensions |= PEER_8BITMIME;
+	} else if (strv_eq_nocase(keyword, STRV("STARTTLS"))) {
+		s->extensions |= PEER_STARTTLS;
+	} else if (strv_eq_nocase(keyword, STRV("AUTH"))) {
+		s->extensions |= PEER_AUTH;
+		buf_add_char(&s->auth_offer, ' ');
+		buf_add_view(&s->auth_offer, line);
 	} else if (strv_eq_nocase(keyword, STRV("SIZE"))) {
 		s->extensions |= PEER_SIZE;
 		if (strv_to_u64(strv_trim_blanks(line), INT64_MAX, &limit) == 0)
@@ -99,6 +151,7 @@ note_extensions(struct peer *s)
 {
 	struct strv rest = buf_view(&s->said);
 
+	forget_extensions(s);
 	(void)strv_cut(&rest, '\n', NULL); /* the server's name */
 	while (rest.len > 0) {
 		struct strv line = strv_cut(&rest, '\n', NULL);
@@ -153,6 +206,36 @@ peer_greet(struct peer *s, bool only_helo)
 	return judge_hello(s, r, PEER_DIED);
 }
 
+enum peer_result
+peer_greet_again(struct peer *s)
+{
+	enum peer_result result;
+
+	forget_extensions(s);
+	result = judge_hello(s, say_hello(s, "EHLO"), PEER_DIED);
+	if (result == PEER_READY)
+		note_extensions(s);
+	return result;
+}
+
+int
+peer_start_tls(struct peer *s, const struct tls_client_request *request)
+{
+	int r = tls_client_start(s->fd, request, &s->tls);
+
+	io_close(&s->fd);
+	if (r == 0)
+		r = io_set_nonblocking(s->tls.fd, true);
+	if (r < 0) {
+		s->broken = true;
+		return r;
+	}
+	s->has_tls = true;
+	s->fd = s->tls.fd;
+	source_init(&s->in, s->fd, s->in_data, sizeof(s->in_data));
+	return 0;
+}
+
 bool
 peer_is_over(const struct peer *s)
 {
@@ -173,7 +256,13 @@ peer_close(struct peer *s)
 	    send(s->fd, quit, sizeof(quit) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) <
 		0)
 		s->broken = true;
+	if (s->has_tls) {
+		s->fd = -1;
+		tls_client_end(&s->tls);
+	}
+	s->has_tls = false;
 	io_close(&s->fd);
+	buf_free(&s->auth_offer);
 	buf_free(&s->out);
 	buf_free(&s->said);
 }

@@ -7,9 +7,11 @@
 
 #include "base/io.h"
 #include "remote/route.h"
+#include "smtp/tls_client.h"
 
 enum {
 	PEER_READ_BUFFER = 4096,
+	PEER_AUTH_MAX = 1024,        /* bytes of the methods offered */
 	PEER_WRITE_MAX = 512 * 1024, /* bytes that wait for one write */
 	PEER_SECONDS_MAX = 12 * 3600 /* of one session, however slow */
 };
@@ -17,13 +19,16 @@ enum {
 enum peer_extension {
 	PEER_PIPELINING = 1, /* RFC 2920 */
 	PEER_SIZE = 2,       /* RFC 1870 */
-	PEER_8BITMIME = 4    /* RFC 6152 */
+	PEER_8BITMIME = 4,   /* RFC 6152 */
+	PEER_STARTTLS = 8,   /* RFC 3207 */
+	PEER_AUTH = 16       /* RFC 4954; auth_offer has the methods */
 };
 
 struct peer_settings {
 	struct strv helohost;
 	int64_t connect_ms; /* for a connection to stand */
 	int64_t remote_ms;  /* for a whole reply, and for a whole write */
+	int log_fd;         /* of the dialogue; 0: none */
 };
 
 struct peer {
@@ -31,16 +36,20 @@ struct peer {
 	struct target target;
 	char ip[IPADDR_TEXT_MAX];
 	int fd;
-	int64_t end_ms; /* PEER_SECONDS_MAX from the start */
-	bool broken;    /* out of step or dead: say no more */
-	bool half_done; /* a transaction was begun and did not end */
+	bool has_tls;          /* fd is that of tls, then */
+	struct tls_client tls; /* the neighbour that carries the bytes */
+	bool silent;           /* what is said and heard is not for the log */
+	int64_t end_ms;        /* PEER_SECONDS_MAX from the start */
+	bool broken;           /* out of step or dead: say no more */
+	bool half_done;        /* a transaction was begun and did not end */
 	struct source in;
 	char in_data[PEER_READ_BUFFER];
-	struct buf out;      /* commands that wait for peer_flush */
-	unsigned extensions; /* enum peer_extension bits */
-	uint64_t size_limit; /* SIZE=n of the server; 0: none told */
-	int code;            /* of the last reply; 0: garbage */
-	struct buf said;     /* the last reply, LF line ends */
+	struct buf out;        /* commands that wait for peer_flush */
+	unsigned extensions;   /* enum peer_extension bits */
+	uint64_t size_limit;   /* SIZE=n of the server; 0: none told */
+	struct buf auth_offer; /* "PLAIN LOGIN ..." */
+	int code;              /* of the last reply; 0: garbage */
+	struct buf said;       /* the last reply, LF line ends */
 };
 
 enum peer_result {
@@ -51,11 +60,25 @@ enum peer_result {
 	PEER_NAME_REJECTED /* EHLO and HELO refused */
 };
 
-/* Connects: 0, QE_TIMEOUT, QE_SYS.  After 0 peer_close is due. */
+/*
+ * Connects, from an own address if from is not NULL: 0, QE_TIMEOUT, QE_SYS.
+ * After 0 peer_close is due.
+ */
 int peer_connect(struct peer *s, const struct peer_settings *settings,
-    const struct target *target);
+    const struct target *target, const struct ipaddr *from);
 /* Greeting and EHLO, then HELO if that is refused, or only HELO. */
 enum peer_result peer_greet(struct peer *s, bool only_helo);
+/* EHLO once more: what was offered before TLS no longer holds. */
+enum peer_result peer_greet_again(struct peer *s);
+/*
+ * TLS on this connection.  0, or what tls_client_start returns and the
+ * connection is dead; s->tls.facts.error tells why.
+ */
+int peer_start_tls(struct peer *s, const struct tls_client_request *request);
+/* A command of ours and the reply to it: as peer_flush and peer_reply. */
+int peer_ask(struct peer *s, const char *command);
+/* A line of the dialogue's log, if there is one: "C: text". */
+void peer_log(const struct peer *s, const char *prefix, struct strv text);
 
 /* Sends what s->out holds, in one write if the kernel takes it.  0 or a
  * negative code, and then the last byte has not left this host. */

@@ -1,10 +1,13 @@
 /*
  * qmail-remote host sender recipient ...: sends the message on descriptor 0
- * by SMTP and reports on descriptor 1 (qmail-remote(8)).  Always exits 0.
+ * by SMTP or QMTP and reports on descriptor 1 (qmail-remote(8)).  Always exits
+ * 0.
  *
  * Runs as qmailr below qmail-rspawn, which hands it the message's descriptor.
- * Reads control/ and queue/lock/tcpto of the home; writes tcpto only.  Says
- * nothing on descriptor 2, which is the report pipe too.
+ * Reads control/ and queue/lock/tcpto of the home; writes tcpto and
+ * cache/remote/notls only.  Says nothing on descriptor 2, which is the report
+ * pipe too.  Runs bin/qmail-tls for TLS and bin/qmail-digest for AUTH: what is
+ * needed rarely and starts slowly is not linked here.
  */
 #include "base/error.h"
 #include "base/program.h"

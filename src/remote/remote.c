@@ -30,15 +30,17 @@ prepare(struct remote *remote)
 		.helohost = buf_view(&config->helohost),
 		.connect_ms = connect_ms,
 		.remote_ms = config->timeout_remote * 1000,
+		.log_fd = (int)config->log_fd,
 	};
 }
 
 int
 remote_init(struct remote *remote, struct report *report)
 {
+	struct control_error err = { .text = "" };
 	int r;
 
-	remote->config = (struct config)CONFIG_INIT;
+	remote->config = (struct config){ .log_fd = 0 };
 	remote->real = (struct real_names){ .dns = NULL };
 	session_init(&remote->session);
 	if (chdir(program_home()) < 0) {
@@ -46,13 +48,14 @@ remote_init(struct remote *remote, struct report *report)
 		    "Unable to switch to home directory. (#4.3.0)");
 		return QE_SYS;
 	}
-	r = config_load(&remote->config);
-	if (r < 0) {
-		report_set(report, 'Z', "%s",
-		    r == QE_NOMEM ? "Out of memory. (#4.3.0)"
-				  : "Unable to read control files. (#4.3.0)");
+	r = config_load(&remote->config, &err);
+	if (r == QE_NOMEM)
+		report_set(report, 'Z', "Out of memory. (#4.3.0)");
+	else if (r < 0)
+		report_set(report, 'Z',
+		    "Unable to read control files. (#4.3.0)\n%s", err.text);
+	if (r < 0)
 		return r;
-	}
 	prepare(remote);
 	return 0;
 }

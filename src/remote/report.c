@@ -74,6 +74,32 @@ report_set_recipient(struct recipient *recipient, enum recipient_state state,
 	va_end(args);
 }
 
+static int
+rank(char letter)
+{
+	return letter == 'K' ? 3 : letter == 'Z' ? 2 : letter == 'D' ? 1 : 0;
+}
+
+void
+report_merge(struct report *whole, struct recipient *recipient,
+    const struct report *alone)
+{
+	bool told = recipient->state == RECIPIENT_REJECTED ||
+		    recipient->state == RECIPIENT_DEFERRED;
+
+	if (alone->letter != 'K' && !told) {
+		recipient->state = alone->letter == 'D' ? RECIPIENT_REJECTED
+							: RECIPIENT_DEFERRED;
+		buf_reset(&recipient->text);
+		buf_add_view(&recipient->text, buf_view(&alone->text));
+	}
+	if (rank(alone->letter) <= rank(whole->letter))
+		return;
+	whole->letter = alone->letter;
+	buf_reset(&whole->text);
+	buf_add_view(&whole->text, buf_view(&alone->text));
+}
+
 void
 report_add_said(struct buf *text, struct strv said)
 {

@@ -40,6 +40,13 @@ void report_set(struct report *report, char letter, const char *format, ...)
 void report_set_recipient(struct recipient *recipient,
     enum recipient_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * One recipient was handled apart from the others, with a report of its own:
+ * what that says of the message becomes what is said of the recipient.  The
+ * whole says of the message the best of all.
+ */
+void report_merge(struct report *whole, struct recipient *recipient,
+    const struct report *alone);
 /* Appends "Remote host said: ..."; nothing for an empty reply. */
 void report_add_said(struct buf *text, struct strv said);
 

@@ -1,9 +1,11 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += qmail-remote
+PROGRAMS += qmail-remote qmail-digest
 
 remote.shared       := remote/remote.o remote/config.o remote/dispatch.o \
 	remote/message.o remote/names.o remote/report.o remote/route.o \
-	remote/peer.o remote/session.o remote/transfer.o
+	remote/peer.o remote/session.o remote/transfer.o remote/plan.o \
+	remote/security.o remote/starttls.o remote/auth.o remote/digests.o \
+	remote/qmtp.o
 obj.qmail-remote    := remote/qmail-remote.o remote/resident.o \
 	$(remote.shared)
 lib.qmail-remote    := -lcdb
@@ -11,3 +13,8 @@ static.qmail-remote := 1
 mode.qmail-remote   := 0711
 
 TESTABLE += $(remote.shared)
+
+# Apart from qmail-remote: the only one here with cryptography.
+obj.qmail-digest    := remote/qmail-digest.o
+lib.qmail-digest    := -lcrypto
+mode.qmail-digest   := 0711

@@ -1,5 +1,5 @@
 /*
- * Routing (RFC 5321 section 5.1, qmail-remote(8)).
+ * Exchangers and their addresses (RFC 5321 section 5.1, qmail-remote(8)).
  *
  * Exchangers are looked up one preference at a time: most messages need the
  * first address only.  From the preference at which this host itself is found
@@ -12,7 +12,6 @@
 #include "remote/route.h"
 
 #include "base/error.h"
-#include "conf/hosts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +25,18 @@ struct exchanger {
 
 struct route {
 	struct names names;
-	struct buf name; /* host or relay */
+	struct strv name; /* host or relay */
 	uint16_t port;
-	bool relayed;  /* by smtproutes: our own addresses are no loop */
+	bool relayed;  /* our own addresses are no loop */
 	bool implicit; /* no MX: the name is its own exchanger */
+	bool secure;   /* the list of exchangers */
 	struct dns_mx mx[DNS_MX_MAX];
 	struct exchanger exchangers[DNS_MX_MAX];
 	size_t count, next, looked_up;
 	struct ipaddr_list own;
 	bool own_known, has_v6;
-	struct ipaddr_list batch; /* addresses of one preference */
-	size_t batch_next;
+	struct target *batch; /* addresses of one preference; owned */
+	size_t batch_count, batch_cap, batch_next;
 	bool temporary;
 	enum route_end why;
 };
@@ -89,20 +89,58 @@ is_own(const struct route *route, const struct ipaddr *ip)
 	return ipaddr_list_has(&route->own, ip);
 }
 
+static int
+add_target(
+    struct route *route, struct strv name, const struct ipaddr *ip, bool secure)
+{
+	struct target *more;
+	size_t cap = route->batch_cap == 0 ? 4 : route->batch_cap * 2;
+
+	if (route->batch_count == route->batch_cap) {
+		more = realloc(route->batch, cap * sizeof(*more));
+		if (more == NULL)
+			return QE_NOMEM;
+		route->batch = more;
+		route->batch_cap = cap;
+	}
+	route->batch[route->batch_count++] = (struct target){ .ip = *ip,
+		.port = route->port,
+		.name = name,
+		.secure = secure && route->secure };
+	return 0;
+}
+
+/* Addresses of one family become targets. */
+static int
+find_family(struct route *route, struct strv name, int family)
+{
+	struct ipaddr_list found = { .count = 0 };
+	bool secure = false;
+	int r =
+	    route->names.addresses(route->names.state, name, family, &found);
+
+	if (r == 0 && route->names.secure != NULL)
+		secure = route->names.secure(route->names.state);
+	for (size_t i = 0; r == 0 && i < found.count; i++)
+		r = add_target(route, name, &found.items[i], secure);
+	ipaddr_list_free(&found);
+	return r;
+}
+
 /* The addresses of a name that are of use here, in the order to try. */
 static int
-find_addresses(struct route *route, struct strv name, struct ipaddr_list *out)
+find_addresses(struct route *route, struct strv name)
 {
 	struct ipaddr ip;
 	int v4, v6;
 
 	if (ipaddr_parse(name, &ip) == 0)
-		return ipaddr_list_add(out, &ip);
-	v4 = route->names.addresses(route->names.state, name, AF_INET, out);
+		return add_target(route, name, &ip, false);
+	v4 = find_family(route, name, AF_INET);
 	if (v4 == QE_DENIED || v4 == QE_SYNTAX || v4 == QE_NOMEM ||
 	    (v4 == 0 && !route->has_v6))
 		return v4;
-	v6 = route->names.addresses(route->names.state, name, AF_INET6, out);
+	v6 = find_family(route, name, AF_INET6);
 	if (v4 == 0 || v6 == 0)
 		return 0;
 	return v4 == QE_ABSENT ? v6 : v4;
@@ -171,7 +209,7 @@ take_exchangers(struct route *route, size_t count)
 static void
 find_exchangers(struct route *route)
 {
-	struct strv name = buf_view(&route->name);
+	struct strv name = route->name;
 	struct ipaddr ip;
 	size_t count;
 	int r;
@@ -182,6 +220,8 @@ find_exchangers(struct route *route)
 		return;
 	}
 	r = route->names.mx(route->names.state, name, route->mx, &count);
+	route->secure = route->names.secure != NULL &&
+			route->names.secure(route->names.state);
 	if (r == 0) {
 		route->implicit = false;
 		take_exchangers(route, count);
@@ -193,70 +233,25 @@ find_exchangers(struct route *route)
 	}
 }
 
-/* "relay", "relay:port", "[ipv6]:port": 0 or QE_SYNTAX. */
-static int
-parse_relay(struct strv value, struct strv *relay, uint16_t *port)
-{
-	size_t colon = strv_rfind(value, ':');
-	size_t bracket = strv_rfind(value, ']');
-	struct ipaddr ip;
-	uint64_t number;
-
-	*relay = value;
-	*port = ROUTE_SMTP_PORT;
-	if (ipaddr_parse(value, &ip) == 0 || colon == STRV_NPOS ||
-	    (bracket != STRV_NPOS && bracket > colon))
-		return 0;
-	*relay = strv_head(value, colon);
-	if (strv_to_u64(strv_skip(value, colon + 1), UINT16_MAX, &number) < 0 ||
-	    number == 0 || relay->len == 0)
-		return QE_SYNTAX;
-	*port = (uint16_t)number;
-	return 0;
-}
-
-/* True if smtproutes has an answer, which may be that it makes no sense. */
-static bool
-take_relay(
-    struct route *route, const struct control_set *smtproutes, struct strv host)
-{
-	const struct control_entry *entry =
-	    hosts_find_domain(smtproutes, host, true);
-	struct strv relay;
-
-	if (entry == NULL || strv_trim_blanks(entry->value).len == 0)
-		return false;
-	route->relayed = true;
-	route->implicit = true;
-	if (parse_relay(strv_trim_blanks(entry->value), &relay, &route->port) <
-	    0) {
-		route->why = ROUTE_BAD_ENTRY;
-		return true;
-	}
-	buf_add_view(&route->name, relay);
-	add_exchanger(route, 0, buf_view(&route->name));
-	return true;
-}
-
 int
-route_open(const struct control_set *smtproutes, const struct names *names,
-    struct strv host, struct route **out)
+route_open(
+    const struct plan *plan, const struct names *names, struct route **out)
 {
 	struct route *route = calloc(1, sizeof(*route));
 
 	if (route == NULL)
 		return QE_NOMEM;
 	route->names = *names;
-	route->port = ROUTE_SMTP_PORT;
+	route->name = plan->name;
+	route->port = plan->port;
+	route->relayed = plan->relayed;
 	route->why = ROUTE_NO_ADDRESS;
-	if (!take_relay(route, smtproutes, host)) {
-		buf_add_view(&route->name, host);
-		if (route->name.err == 0)
-			find_exchangers(route);
-	}
-	if (route->name.err < 0) {
-		route_free(&route);
-		return QE_NOMEM;
+	if (plan->relayed) {
+		route->implicit = true;
+		route->secure = true; /* what the file says needs no proof */
+		add_exchanger(route, 0, route->name);
+	} else {
+		find_exchangers(route);
 	}
 	*out = route;
 	return 0;
@@ -266,7 +261,7 @@ route_open(const struct control_set *smtproutes, const struct names *names,
 static int
 expand_exchanger(struct route *route, const struct exchanger *exchanger)
 {
-	int r = find_addresses(route, exchanger->name, &route->batch);
+	int r = find_addresses(route, exchanger->name);
 
 	if (r == 0)
 		return 0;
@@ -285,7 +280,7 @@ prepare_own(struct route *route)
 {
 	struct ipaddr ip;
 
-	if (route->relayed && ipaddr_parse(buf_view(&route->name), &ip) == 0)
+	if (route->relayed && ipaddr_parse(route->name, &ip) == 0)
 		return 0;
 	return learn_own(route);
 }
@@ -293,10 +288,10 @@ prepare_own(struct route *route)
 static void
 drop_if_own(struct route *route)
 {
-	for (size_t i = 0; i < route->batch.count; i++) {
-		if (!is_own(route, &route->batch.items[i]))
+	for (size_t i = 0; i < route->batch_count; i++) {
+		if (!is_own(route, &route->batch[i].ip))
 			continue;
-		route->batch.count = 0;
+		route->batch_count = 0;
 		route->count = 0;
 		route->why = ROUTE_SELF;
 	}
@@ -309,7 +304,7 @@ load_preference(struct route *route)
 	unsigned preference = route->exchangers[route->next].preference;
 	int r = prepare_own(route);
 
-	route->batch.count = 0;
+	route->batch_count = 0;
 	route->batch_next = 0;
 	while (r == 0 && route->next < route->count &&
 	       route->exchangers[route->next].preference == preference) {
@@ -329,17 +324,16 @@ load_preference(struct route *route)
 int
 route_next(struct route *route, struct target *out)
 {
-	while (route->batch_next == route->batch.count) {
+	while (route->batch_next == route->batch_count) {
 		if (route->next >= route->count)
 			return QE_EOF;
 		if (load_preference(route) < 0) {
 			route->next = route->count;
-			route->batch_next = route->batch.count;
+			route->batch_next = route->batch_count;
 			return QE_EOF;
 		}
 	}
-	out->ip = route->batch.items[route->batch_next++];
-	out->port = route->port;
+	*out = route->batch[route->batch_next++];
 	return 0;
 }
 
@@ -354,7 +348,7 @@ route_why(const struct route *route)
 struct strv
 route_name(const struct route *route)
 {
-	return buf_view(&route->name);
+	return route->name;
 }
 
 void
@@ -366,7 +360,6 @@ route_free(struct route **route)
 	if (r == NULL)
 		return;
 	ipaddr_list_free(&r->own);
-	ipaddr_list_free(&r->batch);
-	buf_free(&r->name);
+	free(r->batch);
 	free(r);
 }

@@ -1,15 +1,14 @@
 /*
- * Where mail for a host goes: smtproutes, else its mail exchangers, as a list
- * of addresses that is looked up only as far as it is used.
+ * The second half of routing: the addresses of a relay, or of a host's mail
+ * exchangers, looked up only as far as they are used.
  */
 #ifndef REMOTE_ROUTE_H
 #define REMOTE_ROUTE_H
 
 #include "base/dns.h"
-#include "conf/control.h"
+#include "remote/plan.h"
 
 enum {
-	ROUTE_SMTP_PORT = 25,
 	ROUTE_EXCHANGERS_MAX = 20 /* exchangers whose addresses are asked for */
 };
 
@@ -23,11 +22,19 @@ struct names {
 	    void *state, struct strv name, int family, struct ipaddr_list *out);
 	/* As ipaddr_list_own. */
 	int (*own)(void *state, struct ipaddr_list *out);
+	/* As dns_tlsa. */
+	int (*tlsa)(void *state, struct strv name, struct buf *raw);
+	/* As dns_was_secure, of the last question. */
+	bool (*secure)(void *state);
 };
 
 struct target {
 	struct ipaddr ip;
 	uint16_t port;
+	/* The exchanger or relay whose address it is; lives as the route. */
+	struct strv name;
+	/* DNSSEC vouches for this name and for its address. */
+	bool secure;
 };
 
 /* Why there was no target at all. */
@@ -37,22 +44,22 @@ enum route_end {
 	ROUTE_NO_ADDRESS, /* the name has none */
 	ROUTE_SELF,       /* the best exchanger is this host */
 	ROUTE_NULL_MX,    /* RFC 7505: the host accepts no mail */
-	ROUTE_BAD_ENTRY,  /* a line of smtproutes makes no sense */
 	ROUTE_LOCAL       /* out of memory or descriptors */
 };
 
 struct route; /* opaque */
 
 /*
- * Makes ready; names is lent and asked by route_next, too.  0 or QE_NOMEM.
+ * Makes ready; names and what plan lends are asked by route_next, too.  0 or
+ * QE_NOMEM.
  */
-int route_open(const struct control_set *smtproutes, const struct names *names,
-    struct strv host, struct route **out);
+int route_open(
+    const struct plan *plan, const struct names *names, struct route **out);
 /* 0 and the next target, best first; QE_EOF: no more. */
 int route_next(struct route *route, struct target *out);
 /* Meaningful if there never was a target. */
 enum route_end route_why(const struct route *route);
-/* The name that was looked up: host or a relay of smtproutes. */
+/* The name that was looked up: host or a relay. */
 struct strv route_name(const struct route *route);
 void route_free(struct route **route);
 

@@ -251,7 +251,12 @@ run_message(struct transfer *t)
 {
 	struct peer *s = t->peer;
 	bool readable;
-	int r = send_message(t, &readable);
+	int r;
+
+	peer_log(s, "C: ", STRV("[...]"));
+	s->silent = true;
+	r = send_message(t, &readable);
+	s->silent = false;
 
 	if (!readable)
 		return local_trouble(t, "Unable to read message. (#4.3.0)");

@@ -68,7 +68,7 @@ query_for(unsigned type)
 static void
 test_query(void **state)
 {
-	static const unsigned char want[] = "\x12\x34\1\0\0\1\0\0\0\0\0\1"
+	static const unsigned char want[] = "\x12\x34\1\x20\0\1\0\0\0\0\0\1"
 					    "\4Host\7Example\0\0\x0f\0\1"
 					    "\0\0\x29\4\xd0\0\0\0\0\0";
 	struct dns_query q = query_for(DNS_MX);

@@ -79,8 +79,12 @@ scene_init(struct scene *s, const char *const *replies)
 static int
 scene_open(struct scene *s)
 {
-	return session_open(
-	    &s->session, &s->settings, &s->target, STRV("key"), &s->report);
+	struct security_want want = { .level = TLS_LEVEL_NONE };
+	struct plan plan = { .protocol = PLAN_SMTP };
+	struct session_wish wish = { &s->settings, &plan, &s->target, &want,
+		STRV("key") };
+
+	return session_open(&s->session, &wish, &s->report);
 }
 
 static enum verdict

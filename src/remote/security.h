@@ -1,0 +1,44 @@
+/*
+ * What a connection must give before mail goes over it: control/tlsremote,
+ * DANE (RFC 7672) and MTA-STS (RFC 8461), settled for each exchanger.
+ */
+#ifndef REMOTE_SECURITY_H
+#define REMOTE_SECURITY_H
+
+#include "remote/plan.h"
+#include "remote/route.h"
+#include "smtp/tls_client.h"
+
+enum { SECURITY_TLSA_BYTES_MAX = 32768 };
+
+/* What holds for all exchangers of one plan. */
+struct security {
+	const struct config *config; /* lent */
+	const struct names *names;   /* lent */
+	enum tls_level level;
+	bool dane_may; /* DANE where there is any, else level */
+};
+
+/* What one of them must give. */
+struct security_want {
+	enum tls_level level;
+	struct strv name; /* lent by the target */
+	const char *ca_file;
+	struct buf raw; /* TLSA records */
+	struct tls_tlsa tlsa[TLS_CLIENT_TLSA_MAX];
+	size_t tlsa_count;
+};
+
+/* 0, or QE_SYNTAX: err tells of the line of tlsremote. */
+int security_init(struct security *security, const struct config *config,
+    const struct names *names, const struct plan *plan,
+    struct control_error *err);
+/*
+ * 0; QE_TEMP (the DNS does not tell), QE_ABSENT (no DANE where it must be);
+ * QE_NOMEM.  want is freed by security_want_free in each case.
+ */
+int security_find(const struct security *security, const struct target *target,
+    struct security_want *want);
+void security_want_free(struct security_want *want);
+
+#endif
