@@ -15,6 +15,7 @@
 #include "auth/credentials.h"
 #include "auth/identity.h"
 #include "auth/password.h"
+#include "auth/run.h"
 #include "base/account.h"
 #include "base/die.h"
 #include "base/env.h"
@@ -29,11 +30,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-	CHECK_REFUSED = 1,
-	CHECK_MISUSE = 2,
-	CHECK_GROUPS_MAX = 64 /* groups of one user */
-};
+enum { CHECK_GROUPS_MAX = 64 /* groups of one user */ };
 
 static bool
 check_sasl_is_clear(void)
@@ -69,22 +66,6 @@ check_become(struct identity *id)
 		    0)
 			die_errno(EX_TEMPORARY, "unable to become the user");
 	}
-	if (chdir(buf_cstr(&id->home)) < 0)
-		die_errno(EX_TEMPORARY, "unable to enter the home directory");
-}
-
-static void
-check_set_environment(struct identity *id)
-{
-	char cwd[4096];
-	const char *home = buf_cstr(&id->home);
-
-	if (home[0] != '/')
-		home = getcwd(cwd, sizeof cwd);
-	if (home == NULL || env_set("USER", buf_cstr(&id->user)) != 0 ||
-	    env_set("HOME", home) != 0 ||
-	    env_set("SHELL", buf_cstr(&id->shell)) != 0)
-		die_nomem();
 }
 
 static void
@@ -92,13 +73,9 @@ check_password(struct identity *id)
 {
 	struct credentials given;
 	bool match;
-	int r = credentials_read(CREDENTIALS_FD, &given);
+	int r;
 
-	if (r == QE_SYS)
-		die_errno(errno == EBADF ? CHECK_MISUSE : EX_TEMPORARY,
-		    "unable to read descriptor 3");
-	if (r != 0)
-		die(CHECK_MISUSE, "no login and password on descriptor 3");
+	run_read_credentials(&given);
 	r = check_find(given.login, id);
 	if (r != 0) {
 		credentials_wipe(&given);
@@ -125,9 +102,9 @@ main(int argc, char **argv)
 	program_begin(&program);
 	if (argc < 2)
 		die(CHECK_MISUSE, "usage: checkpassword prog [arg ...]");
+	run_guard();
 	check_password(&id);
 	check_become(&id);
-	check_set_environment(&id);
-	execvp(argv[1], argv + 1);
-	die_errno(EX_TEMPORARY, "unable to run %s", argv[1]);
+	run_next(buf_cstr(&id.user), buf_cstr(&id.home), buf_cstr(&id.shell),
+	    argv + 1);
 }

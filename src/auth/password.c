@@ -3,24 +3,11 @@
  * comparison takes the same time wherever the two differ.
  */
 #include "auth/password.h"
+#include "base/secret.h"
 
 #include <crypt.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The lengths are no secret; the bytes are. */
-static bool
-equal_in_constant_time(const char *a, const char *b)
-{
-	size_t len = strlen(a);
-	unsigned char difference = 0;
-
-	if (len != strlen(b))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		difference |= (unsigned char)(a[i] ^ b[i]);
-	return difference == 0;
-}
 
 bool
 password_matches(const char *password, const char *hash)
@@ -40,7 +27,7 @@ password_matches(const char *password, const char *hash)
 		     ? NULL
 		     : crypt_rn(password, setting, work, sizeof *work);
 	match = result != NULL && hash[0] != '\0' && result[0] != '*' &&
-		equal_in_constant_time(result, hash);
+		secret_equal_view(strv_of(hash), strv_of(result));
 	explicit_bzero(work, sizeof *work);
 	free(work);
 	return match;

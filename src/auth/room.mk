@@ -1,9 +1,29 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += checkpassword
+PROGRAMS += checkpassword checkqpasswd checkqpasswd-sasl multicheckpw
 
-obj.checkpassword  := auth/checkpassword.o auth/credentials.o auth/identity.o \
+auth.common := auth/credentials.o auth/run.o
+
+obj.checkpassword  := auth/checkpassword.o $(auth.common) auth/identity.o \
 	auth/password.o
 lib.checkpassword  := -lcrypt
 mode.checkpassword := 0700
 
-TESTABLE += auth/credentials.o auth/identity.o
+# Clear passwords: libc alone, and started in no time.
+auth.qpasswd := auth/checkqpasswd.o $(auth.common) auth/qpasswd_file.o \
+	auth/proof_file.o
+obj.checkqpasswd    := $(auth.qpasswd) auth/proof_clear.o
+static.checkqpasswd := 1
+mode.checkqpasswd   := 0700
+
+# All other mechanisms; run by the one above.
+obj.checkqpasswd-sasl  := $(auth.qpasswd) auth/proof.o auth/proof_digest.o \
+	auth/proof_scram.o
+lib.checkqpasswd-sasl  := -lcrypto
+mode.checkqpasswd-sasl := 0700
+
+obj.multicheckpw    := auth/multicheckpw.o $(auth.common)
+static.multicheckpw := 1
+mode.multicheckpw   := 0755
+
+TESTABLE += auth/credentials.o auth/identity.o auth/qpasswd_file.o \
+	auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o

@@ -207,7 +207,8 @@ set_facts(struct sasl *x, const struct directives *d)
 	add_fact(&x->facts, "nonce", d->values[D_NONCE]);
 	add_fact(&x->facts, "cnonce", d->values[D_CNONCE]);
 	add_fact(&x->facts, "digest-uri", d->values[D_URI]);
-	if (d->given[D_AUTHZID])
+	/* An empty one is none, and clients do not hash it. */
+	if (d->values[D_AUTHZID].len > 0)
 		add_fact(&x->facts, "authzid", d->values[D_AUTHZID]);
 }
 

@@ -1,0 +1,141 @@
+/* auth/qpasswd_file: sections and users, and what spoils the file. */
+#include "auth/qpasswd_file.h"
+#include "unit.h"
+
+#define FILE_TEXT                                                              \
+	"# virtual users\n\n[/home/virtual:1001:1002]\njoe:joe/mail\n"         \
+	"jane@a.example:/srv/jane\n[/srv/b:1003:1004]\nbob:bob  \n"            \
+	"joe:second\n"
+
+static void
+assert_user(struct strv text, const char *login, bool known, const char *home,
+    uid_t uid, gid_t gid)
+{
+	struct qpasswd_user u;
+	unsigned line = 0;
+
+	assert_int_equal(qpasswd_find(text, strv_of(login), &u, &line), 0);
+	assert_int_equal(u.known, known);
+	assert_same(buf_view(&u.home), strv_of(home));
+	assert_int_equal(u.uid, uid);
+	assert_int_equal(u.gid, gid);
+	qpasswd_user_free(&u);
+}
+
+static void
+test_qpasswd_finds(void **state)
+{
+	struct strv text = STRV(FILE_TEXT);
+	struct qpasswd_user u;
+	unsigned line;
+
+	(void)state;
+	assert_user(text, "joe", true, "/home/virtual/joe/mail", 1001, 1002);
+	assert_user(text, "jane@a.example", true, "/srv/jane", 1001, 1002);
+	assert_user(text, "bob", true, "/srv/b/bob", 1003, 1004);
+	/* Somebody to imitate. */
+	assert_user(text, "eve", false, "/home/virtual/joe/mail", 1001, 1002);
+	assert_user(text, "Joe", false, "/home/virtual/joe/mail", 1001, 1002);
+	assert_user(text, "", false, "/home/virtual/joe/mail", 1001, 1002);
+	assert_user(STRV("[/b:0:0]\nx:y\n"), "x", true, "/b/y", 0, 0);
+	assert_int_equal(
+	    qpasswd_find(STRV("# none\n"), STRV("joe"), &u, &line), QE_ABSENT);
+	assert_int_equal(
+	    qpasswd_find(STRV_EMPTY, STRV("joe"), &u, &line), QE_ABSENT);
+}
+
+static void
+test_qpasswd_refuses(void **state)
+{
+	static const char *const wrong[] = { "joe:x\n", "[/b:1:1\njoe:x\n",
+		"[b:1:1]\n", "[/b:1]\n", "[/b::1]\n", "[/b:1:]\n",
+		"[/b:1:1:1]\n", "[/b:1:1]\njoe\n", "[/b:1:1]\njoe:\n",
+		"[/b:1:1]\n:x\n", "[/b:1:1]\n joe:x\n", "[/b:1:1]\nj\001oe:x\n",
+		"[]\n", "[\n" };
+	struct qpasswd_user u;
+	unsigned line;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		line = 0;
+		assert_int_equal(
+		    qpasswd_find(strv_of(wrong[i]), STRV("joe"), &u, &line),
+		    QE_SYNTAX);
+		assert_true(line > 0);
+	}
+	/* Names are no numbers. */
+	assert_int_equal(qpasswd_find(STRV("[/b:nosuchuser:1]\njoe:x\n"),
+			     STRV("joe"), &u, &line),
+	    QE_SYNTAX);
+	/* A bad line behind the good one spoils it, too. */
+	assert_int_equal(qpasswd_find(STRV("[/b:1:1]\njoe:x\nbroken\n"),
+			     STRV("joe"), &u, &line),
+	    QE_SYNTAX);
+	assert_int_equal(line, 3);
+}
+
+static void
+test_qpasswd_reads_what_is_closed(void **state)
+{
+	struct buf text = BUF_LIMIT(QPASSWD_SECRET_MAX);
+	char dir[64], path[128], link[128];
+
+	(void)state;
+	unit_make_dir(dir);
+	snprintf(path, sizeof(path), "%s/file", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	assert_int_equal(qpasswd_read(path, geteuid(), &text), QE_ABSENT);
+	unit_write(path, STRV("secret\n"));
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(qpasswd_read(path, geteuid(), &text), 0);
+	assert_buf(&text, "secret\n");
+	assert_int_equal(qpasswd_read(link, geteuid(), &text), QE_DENIED);
+	assert_int_equal(chmod(path, 0640), 0);
+	buf_reset(&text);
+	assert_int_equal(qpasswd_read(path, geteuid(), &text), 0);
+	for (mode_t bit = 1; bit <= 020; bit <<= 1) {
+		if (bit == 010)
+			continue;
+		assert_int_equal(chmod(path, 0600 | bit), 0);
+		assert_int_equal(
+		    qpasswd_read(path, geteuid(), &text), QE_DENIED);
+	}
+	/* Somebody else's. */
+	assert_int_equal(chmod(path, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 1, 1), 0);
+		assert_int_equal(qpasswd_read(path, 0, &text), QE_DENIED);
+	}
+	assert_int_equal(qpasswd_read(dir, geteuid(), &text), QE_DENIED);
+	buf_free(&text);
+	unit_remove(dir);
+}
+
+static void
+test_qpasswd_logins(void **state)
+{
+	(void)state;
+	assert_true(qpasswd_is_login(STRV("joe@a.example")));
+	assert_true(qpasswd_is_login(STRV("j o")));
+	assert_false(qpasswd_is_login(STRV("")));
+	assert_false(qpasswd_is_login(STRV("a:b")));
+	assert_false(qpasswd_is_login(STRV("[a")));
+	assert_false(qpasswd_is_login(STRV("#a")));
+	assert_false(qpasswd_is_login(STRV(" a")));
+	assert_false(qpasswd_is_login(STRV("a ")));
+	assert_false(qpasswd_is_login(STRV("a\nb")));
+	assert_false(qpasswd_is_login(STRV("a\0b")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_qpasswd_finds),
+		cmocka_unit_test(test_qpasswd_refuses),
+		cmocka_unit_test(test_qpasswd_reads_what_is_closed),
+		cmocka_unit_test(test_qpasswd_logins),
+	};
+
+	return RUN_TESTS(tests);
+}
