@@ -8,7 +8,7 @@ demo="$build ucspi-tcp daemontools swaks mpop"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
 	dovecot-imapd dovecot-lmtpd"
-bench="$check postfix"
+bench="$check postfix dovecot-pop3d"
 
 case "${1:-build}" in
 build) wanted=$build ;;

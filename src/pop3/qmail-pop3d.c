@@ -16,6 +16,7 @@
 #include "pop3/retrieve.h"
 #include "smtp/sasl_check.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -74,27 +75,26 @@ pop3d_stat(struct pop3d *p, struct strv argument)
 	return 0;
 }
 
-/* "<n> <size>" or "<n> <unique name>" CR LF. */
+/* "<n> <size>" or "<n> <unique name>" CR LF, put together in one place. */
 static void
 pop3d_put_entry(struct pop3d *p, size_t index, bool uid)
 {
-	char text[POP3D_NUMBER_MAX];
-	struct strv name;
+	char text[POP3D_NUMBER_MAX + NAME_MAX + sizeof "\r\n"];
+	struct strv name = uid ? maildrop_uid(&p->box, index) : STRV_EMPTY;
+	unsigned long long size = p->box.messages[index].size;
+	size_t n;
 
-	snprintf(text, sizeof text, "%zu ", index + 1);
-	sink_put_str(&p->conn.out, text);
-	if (!uid) {
-		snprintf(text, sizeof text, "%llu",
-		    (unsigned long long)p->box.messages[index].size);
-		sink_put_str(&p->conn.out, text);
-	}
-	name = uid ? maildrop_uid(&p->box, index) : STRV_EMPTY;
-	for (size_t i = 0; i < name.len; i++) {
+	n = (size_t)(uid ? snprintf(text, POP3D_NUMBER_MAX, "%zu ", index + 1)
+			 : snprintf(text, POP3D_NUMBER_MAX, "%zu %llu",
+			       index + 1, size));
+	for (size_t i = 0; i < name.len && i < NAME_MAX; i++) {
 		bool plain = name.ptr[i] > ' ' && name.ptr[i] <= '~';
 
-		sink_put(&p->conn.out, plain ? name.ptr + i : "_", 1);
+		text[n++] = plain ? name.ptr[i] : '_';
 	}
-	sink_put_str(&p->conn.out, "\r\n");
+	text[n++] = '\r';
+	text[n++] = '\n';
+	sink_put(&p->conn.out, text, n);
 }
 
 static int
@@ -143,7 +143,7 @@ pop3d_send(struct pop3d *p, size_t index, uint64_t body_lines, bool count)
 	}
 	snprintf(text, sizeof text, "%llu octets", (unsigned long long)size);
 	pop3_ok(&p->conn, count ? text : "");
-	r = retrieve_send(&p->conn.out, fd, body_lines);
+	r = retrieve_send(&p->conn.out, fd, size, body_lines);
 	io_close(&fd);
 	return r;
 }

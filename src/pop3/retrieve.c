@@ -44,11 +44,13 @@ limit_take(struct limit *l, struct strv bytes)
 	return at;
 }
 
+/* Without a read(2) at the end that only tells that it is the end. */
 static int
-retrieve_copy(struct sink *out, int fd, struct limit *limit,
+retrieve_copy(struct sink *out, int fd, uint64_t size, struct limit *limit,
     struct dot_encoder *dots, struct buf *wire)
 {
 	char block[RETRIEVE_BLOCK];
+	uint64_t total = 0;
 	ssize_t got;
 	size_t use;
 
@@ -56,6 +58,7 @@ retrieve_copy(struct sink *out, int fd, struct limit *limit,
 		got = io_read(fd, block, sizeof block);
 		if (got < 0)
 			return QE_SYS;
+		total += (uint64_t)got;
 		use = limit_take(limit, strv_from(block, (size_t)got));
 		buf_reset(wire);
 		dot_encode(dots, strv_from(block, use), wire);
@@ -63,12 +66,13 @@ retrieve_copy(struct sink *out, int fd, struct limit *limit,
 			return wire->err;
 		if (sink_put_view(out, buf_view(wire)) != 0)
 			return out->err;
-	} while (use > 0 && use == (size_t)got);
+	} while (use > 0 && use == (size_t)got &&
+		 !(total >= size && use < sizeof block));
 	return 0;
 }
 
 int
-retrieve_send(struct sink *out, int fd, uint64_t body_lines)
+retrieve_send(struct sink *out, int fd, uint64_t size, uint64_t body_lines)
 {
 	struct limit limit = { .body_lines = body_lines,
 		.line_is_empty = true };
@@ -77,7 +81,7 @@ retrieve_send(struct sink *out, int fd, uint64_t body_lines)
 	int r;
 
 	dot_encoder_init(&dots);
-	r = retrieve_copy(out, fd, &limit, &dots, &wire);
+	r = retrieve_copy(out, fd, size, &limit, &dots, &wire);
 	buf_reset(&wire);
 	if (r == 0) {
 		dot_encode_end(&dots, &wire);

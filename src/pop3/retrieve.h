@@ -10,10 +10,11 @@
 
 /*
  * Sends the message at fd, dots stuffed, then the empty line and the dot that
- * end it.  Of the body only the first body_lines lines.  0, QE_SYS (also if
+ * end it.  size is the file's; one that has grown meanwhile is sent as it is.
+ * Of the body only the first body_lines lines.  0, QE_SYS (also if
  * the file cannot be read: the client must not take a part for the whole, so
  * the session ends), QE_TIMEOUT, QE_NOMEM.
  */
-int retrieve_send(struct sink *out, int fd, uint64_t body_lines);
+int retrieve_send(struct sink *out, int fd, uint64_t size, uint64_t body_lines);
 
 #endif
