@@ -17,6 +17,7 @@ QMAILP    = qmailp
 QMAILQ    = qmailq
 QMAILR    = qmailr
 QMAILS    = qmails
+QMAILT    = qmailt
 QMAILG    = qmail
 NOFILES   = nofiles
 DESTDIR   =
@@ -63,7 +64,7 @@ BINARIES := $(PROGRAMS:%=$(B)/bin/%)
 PAGES    := $(patsubst man/%,$(B)/man/%,$(wildcard man/*.[1578]))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all programs pages units deps install uninstall demo demo-stop check \
+.PHONY: all programs pages units deps install uninstall cert demo demo-stop check \
 	check-run check-asan unit blackbox lint format format-check bench fuzz \
 	clean FORCE
 .DEFAULT_GOAL := all
@@ -86,6 +87,7 @@ $(B)/include/config.h: FORCE
 	echo '#define CONFIG_USER_QUEUE "$(QMAILQ)"'; \
 	echo '#define CONFIG_USER_REMOTE "$(QMAILR)"'; \
 	echo '#define CONFIG_USER_SEND "$(QMAILS)"'; \
+	echo '#define CONFIG_USER_TLS "$(QMAILT)"'; \
 	echo '#define CONFIG_GROUP_QUEUE "$(QMAILG)"'; \
 	echo '#define CONFIG_GROUP_NONE "$(NOFILES)"'; } > $@.new
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
@@ -197,8 +199,12 @@ $(B)/install.conf: FORCE
 	@{ echo 'QMAILHOME="$(QMAILHOME)" SPLIT=$(SPLIT)'; \
 	echo 'QMAILA=$(QMAILA) QMAILD=$(QMAILD) QMAILL=$(QMAILL)'; \
 	echo 'QMAILP=$(QMAILP) QMAILQ=$(QMAILQ) QMAILR=$(QMAILR)'; \
-	echo 'QMAILS=$(QMAILS) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
+	echo 'QMAILS=$(QMAILS) QMAILT=$(QMAILT) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
 	echo 'PROGRAMS="$(foreach p,$(PROGRAMS) $(SCRIPTS),$(p):$(or $(mode.$(p)),0755))"'; } > $@
+
+# A certificate signed by nobody, where the home has none.
+cert:
+	@src/install/cert.sh "$(DESTDIR)$(QMAILHOME)"
 
 demo:
 	@src/install/demo.sh start

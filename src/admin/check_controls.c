@@ -107,6 +107,7 @@ check_single(struct findings *f, enum ctl id)
 	case CT_MAP:
 	case CT_PATTERNS:
 	case CT_CDB:
+	case CT_FILE:
 		return;
 	}
 	/* What is missing for want of me is told once, with me itself. */
@@ -246,6 +247,8 @@ check_controls(struct findings *f)
 			break;
 		case CT_CDB:
 			check_cdb(f, id);
+			break;
+		case CT_FILE:
 			break;
 		}
 		check_mode(f, id);

@@ -29,6 +29,7 @@ static const struct {
 	{ P_NEWVRT,   "qmail-newvrt"},
 	{ P_RBLSMTPD, "rblsmtpd"    },
 	{ P_RSPAWN,   "qmail-rspawn"},
+	{ P_TLS,      "qmail-tls"   },
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

@@ -67,12 +67,12 @@ add_build(struct buf *out, const struct installation *installation, gid_t own)
 	    control_table[CTL_CONCURRENCYLOCAL].max);
 	buf_addf(out, "subdirectory split: %d.\n", CONFIG_SPLIT);
 	buf_add_str(out, "user ids: ");
-	for (int role = 0; role < ROLE_COUNT; role++) {
+	for (int role = 0; role <= ROLE_SEND; role++) {
 		if (role == ROLE_PASSWD) /* the owner comes before it */
 			buf_addf(
 			    out, "%lu, ", (unsigned long)installation->owner);
 		add_uid(out, installation, role);
-		buf_add_str(out, role == ROLE_COUNT - 1 ? ".\n" : ", ");
+		buf_add_str(out, role == ROLE_SEND ? ".\n" : ", ");
 	}
 	buf_add_str(out, "group ids: ");
 	add_gid(out, installation, account_group_none(), own);

@@ -202,5 +202,8 @@ sentence_add(enum ctl id, struct buf *out)
 	case CT_CDB:
 		add_made(id, sentence, out);
 		break;
+	case CT_FILE:
+		buf_add_str(out, control_exists(id) ? "Present.\n" : "None.\n");
+		break;
 	}
 }

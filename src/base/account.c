@@ -22,6 +22,7 @@ static const char *const role_users[ROLE_COUNT] = {
 	[ROLE_QUEUE] = CONFIG_USER_QUEUE,
 	[ROLE_REMOTE] = CONFIG_USER_REMOTE,
 	[ROLE_SEND] = CONFIG_USER_SEND,
+	[ROLE_TLS] = CONFIG_USER_TLS,
 };
 
 const char *

@@ -17,7 +17,8 @@ enum role {
 	ROLE_PASSWD,
 	ROLE_QUEUE,
 	ROLE_REMOTE,
-	ROLE_SEND,
+	ROLE_SEND, /* qmail-showctl tells the ids up to here */
+	ROLE_TLS,
 	ROLE_COUNT
 };
 

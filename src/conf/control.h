@@ -21,7 +21,8 @@ enum control_kind {
 	CT_LIST, /* one entry a line; '#' comments and empty lines ignored */
 	CT_MAP,  /* list of key:value, split at the first colon */
 	CT_PATTERNS, /* expressions, one a line (base/pattern.h) */
-	CT_CDB       /* made by a tool from a list; only named here */
+	CT_CDB,      /* made by a tool from a list; only named here */
+	CT_FILE      /* of a form of its own, may be secret; only named here */
 };
 
 /* Programs that read a control, for the manual: bits. */
@@ -39,7 +40,8 @@ enum control_program {
 	P_QUEUE = 1024,
 	P_NEWVRT = 2048,
 	P_RBLSMTPD = 1 << 16,
-	P_RSPAWN = 1 << 17
+	P_RSPAWN = 1 << 17,
+	P_TLS = 1 << 18
 };
 
 enum ctl {

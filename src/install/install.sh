@@ -40,7 +40,7 @@ accounts() {
 	add_group "$QMAILG"
 	add_group "$NOFILES"
 	add_user "$QMAILA" "$NOFILES" "$QMAILHOME/alias"
-	for user in "$QMAILD" "$QMAILL" "$QMAILP"; do
+	for user in "$QMAILD" "$QMAILL" "$QMAILP" "$QMAILT"; do
 		add_user "$user" "$NOFILES" "$QMAILHOME"
 	done
 	for user in "$QMAILQ" "$QMAILR" "$QMAILS"; do
@@ -114,6 +114,9 @@ home() {
 	dir "$top/cache/content" "$QMAILD" 0700
 	# What qmail-remote and qmail-mtasts remember.
 	dir "$top/cache/remote" "$QMAILR" 0700
+	# Keys of session tickets, and the root directory of TLS handshakes.
+	dir "$top/run/tls" root 0700
+	dir "$top/run/empty" root 0755
 }
 
 # split area user mode: the numbered directories of a queue area

@@ -118,8 +118,10 @@ config_load(struct config *config, struct control_error *err)
 	if (r == 0)
 		r = load_optional_line(
 		    CTL_DNSSERVERS, &config->dnsservers, err);
-	if (r == 0)
-		r = load_optional_line(CTL_CAFILE, &config->cafile, err);
+	if (r == 0 && control_exists(CTL_CAFILE)) {
+		buf_add_str(&config->cafile, "control/cafile");
+		r = buf_cstr(&config->cafile) == NULL ? QE_NOMEM : 0;
+	}
 	if (r == 0)
 		r = load_smtprelays(config, err);
 	if (r == 0)

@@ -1,5 +1,5 @@
 /*
- * Starts qmail-tls in the client role and waits for its verdict.  The request
+ * Starts qmail-tlsd in the client role and waits for its verdict.  The request
  * goes to it as NUL-terminated strings on a socket of its own, the facts come
  * back the same way; see tls/client.c for the other end.
  */
@@ -16,12 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 1000 }; /* qmail-tls itself is to notice the deadline */
+enum { GRACE_MS = 1000 }; /* qmail-tlsd itself is to notice the deadline */
 
 static const char *const level_names[] = { "none", "may", "encrypt", "verify",
 	"dane" };
 
-/* What qmail-tls calls the outcomes. */
+/* What qmail-tlsd calls the outcomes. */
 static const struct {
 	const char *name;
 	int result;
@@ -104,11 +104,11 @@ make_pairs(int data[2], int control[2])
 static int
 run(int socket_fd, int data, int control, pid_t *pid)
 {
-	static const char *const words[] = { "qmail-tls", "-C", NULL };
+	static const char *const words[] = { "qmail-tlsd", "-C", NULL };
 	volatile int start_error = 0;
 	char **argv = spawn_argv(words);
 	struct spawn how = {
-		.path = "bin/qmail-tls",
+		.path = "bin/qmail-tlsd",
 		.argv = argv,
 		.fds = {socket_fd, data, STDERR_FILENO, control},
 		.fd_count = 4,
@@ -141,17 +141,17 @@ outcome_of(struct tls_client *t)
 	return QE_CORRUPT;
 }
 
-/* A sentence for every failure, where qmail-tls has said none itself. */
+/* A sentence for every failure, where qmail-tlsd has said none itself. */
 static void
 explain(struct tls_client *t, int r)
 {
-	static const char gone[] = "qmail-tls ended without a word";
+	static const char gone[] = "qmail-tlsd ended without a word";
 
 	if (r == 0 || t->facts.error[0] != '\0')
 		return;
 	if (r == QE_ABSENT)
 		snprintf(t->facts.error, sizeof(t->facts.error),
-		    "unable to run bin/qmail-tls: it does not exist");
+		    "unable to run bin/qmail-tlsd: it does not exist");
 	else
 		snprintf(t->facts.error, sizeof(t->facts.error), "%s",
 		    r == QE_EOF ? gone : error_result_text(r));

@@ -1,6 +1,6 @@
 /*
  * TLS as a neighbour, the client's side: qmail-remote hands its connected
- * socket to qmail-tls in the client role, which does the handshake, judges
+ * socket to qmail-tlsd in the client role, which does the handshake, judges
  * the certificate and carries the bytes.  We keep one plain descriptor.
  */
 #ifndef SMTP_TLS_CLIENT_H
@@ -54,7 +54,7 @@ struct tls_client_request {
 
 struct tls_client {
 	int fd;    /* clear text, both ways; a close-on-exec socket */
-	pid_t pid; /* of qmail-tls */
+	pid_t pid; /* of qmail-tlsd */
 	bool verified;
 	struct tls_facts facts; /* protocol, cipher; error after a failure */
 };
@@ -68,11 +68,11 @@ struct tls_client {
  * ("certificate verify failed: self-signed certificate"): QE_DENIED (the
  * certificate does not do), QE_SYNTAX (no agreement with the server), QE_EOF
  * (the server hung up), QE_TIMEOUT, QE_LIMIT (request too large), QE_ABSENT
- * (no qmail-tls), QE_SYS, QE_NOMEM.
+ * (no qmail-tlsd), QE_SYS, QE_NOMEM.
  */
 int tls_client_start(int socket_fd, const struct tls_client_request *request,
     struct tls_client *out);
-/* Closes fd and waits for qmail-tls, at most TLS_CLIENT_END_MS. */
+/* Closes fd and waits for qmail-tlsd, at most TLS_CLIENT_END_MS. */
 void tls_client_end(struct tls_client *t);
 
 /* The request as text, for the pipe; for tls_client_start and tests. */

@@ -21,17 +21,18 @@ static const char need_host[] = "syntax error, I need your hostname";
 
 /* verb, in_transaction, is_idle, argument, run */
 static const struct command commands[] = {
-	{"HELO",  false, true,  need_host, command_helo},
-	{ "EHLO", false, true,  need_host, command_ehlo},
-	{ "AUTH", false, true,  NULL,      command_auth},
-	{ "MAIL", false, false, NULL,      command_mail},
-	{ "RCPT", true,  false, NULL,      command_rcpt},
-	{ "DATA", true,  false, NULL,      command_data},
-	{ "RSET", false, true,  NULL,      command_rset},
-	{ "NOOP", false, true,  NULL,      command_noop},
-	{ "VRFY", false, true,  NULL,      command_vrfy},
-	{ "HELP", false, true,  NULL,      command_help},
-	{ "QUIT", false, false, NULL,      command_quit},
+	{"HELO",      false, true,  need_host, command_helo    },
+	{ "EHLO",     false, true,  need_host, command_ehlo    },
+	{ "AUTH",     false, true,  NULL,      command_auth    },
+	{ "MAIL",     false, false, NULL,      command_mail    },
+	{ "RCPT",     true,  false, NULL,      command_rcpt    },
+	{ "DATA",     true,  false, NULL,      command_data    },
+	{ "RSET",     false, true,  NULL,      command_rset    },
+	{ "NOOP",     false, true,  NULL,      command_noop    },
+	{ "VRFY",     false, true,  NULL,      command_vrfy    },
+	{ "HELP",     false, true,  NULL,      command_help    },
+	{ "QUIT",     false, false, NULL,      command_quit    },
+	{ "STARTTLS", false, true,  NULL,      command_starttls},
 };
 
 static const struct command *
@@ -49,6 +50,14 @@ command_is_known(struct strv verb)
 	return command_find(verb) != NULL;
 }
 
+/* RFC 3207 section 4: what asks for anything waits for TLS, if it must be. */
+static bool
+needs_tls(const struct command *command)
+{
+	return command->run != command_quit &&
+	       (!command->is_idle || command->run == command_auth);
+}
+
 static struct reply
 command_dispatch(struct session *s)
 {
@@ -62,6 +71,8 @@ command_dispatch(struct session *s)
 	if (command->is_idle && ++s->idle > SESSION_IDLE_MAX)
 		return session_farewell(
 		    421, "4.7.0", "too many commands and no mail, goodbye");
+	if (ucspi_tls_is_required(&s->tls) && needs_tls(command))
+		return reply_make(530, "5.7.0", "must issue STARTTLS first");
 	if (command->in_transaction && !s->tx.open)
 		return reply_make(503, "5.5.1", "MAIL first");
 	if (command->argument != NULL && line.argument.len == 0)
@@ -73,7 +84,8 @@ command_dispatch(struct session *s)
 static bool
 is_junk(const struct reply *reply)
 {
-	return (reply->code >= 500 && reply->code <= 504) || reply->code == 555;
+	return (reply->code >= 500 && reply->code <= 504) ||
+	       reply->code == 530 || reply->code == 555;
 }
 
 void

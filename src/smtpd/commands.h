@@ -26,6 +26,7 @@ struct reply command_rset(struct session *s, struct strv argument);
 struct reply command_noop(struct session *s, struct strv argument);
 struct reply command_vrfy(struct session *s, struct strv argument);
 struct reply command_help(struct session *s, struct strv argument);
+struct reply command_starttls(struct session *s, struct strv argument);
 struct reply command_quit(struct session *s, struct strv argument);
 
 /* Ends MAIL, RCPT or whatever transaction there is. */

@@ -51,7 +51,7 @@ delivery_add_fields(struct session *s, struct delivery *d)
 						       : peer->local_ip,
 		.helo = buf_view(&s->helo),
 		.protocol = session_protocol(s),
-		.tls = STRV_EMPTY,
+		.tls = session_tls_comment(s),
 		.time = clock_wall(),
 	};
 

@@ -27,11 +27,19 @@ describe_size(const struct session *s, struct buf *line)
 	return true;
 }
 
+static bool
+describe_starttls(const struct session *s, struct buf *line)
+{
+	(void)line;
+	return ucspi_tls_may_start(&s->tls);
+}
+
 static const struct extension extensions[] = {
 	{"AUTH=LOGIN",           auth_describe_old},
 	{ "AUTH",                auth_describe    },
 	{ "ENHANCEDSTATUSCODES", NULL             },
 	{ "PIPELINING",          NULL             },
+	{ "STARTTLS",            describe_starttls},
 	{ "SIZE",                describe_size    },
 	{ "8BITMIME",            NULL             },
 };

@@ -63,6 +63,8 @@ begin(struct session *s, char *const *checker)
 	struct verdict v;
 
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
+	if (!session_start_implicit_tls(s))
+		return false;
 	if (!prepare(s, checker, &err, &refusal)) {
 		if (err.text[0] != '\0')
 			log_trouble(s, err.text);

@@ -2,7 +2,7 @@
 PROGRAMS += qmail-smtpd rblsmtpd
 
 smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
-	commands.o helo.o mail.o rcpt.o data.o simple.o path.o pipeline.o \
+	commands.o helo.o mail.o rcpt.o data.o simple.o path.o pipeline.o starttls.o \
 	tarpit.o tap.o answer.o log.o trust.o checks/list.o checks/relayclient.o \
 	checks/bare_recipient.o checks/rcpthosts.o checks/maxrcpt.o \
 	checks/rcptcheck.o checks/validrcptto.o \

@@ -86,6 +86,16 @@ session_free(struct session *s)
 	buf_free(&s->scratch);
 }
 
+void
+session_restart(struct session *s)
+{
+	transaction_reset(&s->tx);
+	notes_reset(&s->notes);
+	buf_reset(&s->helo);
+	s->extended = false;
+	auth_forget(s);
+}
+
 int64_t
 session_deadline(const struct session *s, int64_t seconds)
 {
@@ -243,4 +253,15 @@ session_protocol(const struct session *s)
 	if (!s->extended)
 		return STRV("SMTP");
 	return strv_of(extended[ucspi_tls_is_on(&s->tls)][auth_is_done(s)]);
+}
+
+struct strv
+session_tls_comment(struct session *s)
+{
+	const struct tls_facts *facts = &s->tls.facts;
+
+	buf_reset(&s->line);
+	if (ucspi_tls_is_on(&s->tls))
+		buf_addf(&s->line, "%s %s", facts->protocol, facts->cipher);
+	return strv_trim_blanks(buf_view(&s->line));
 }

@@ -82,6 +82,13 @@ void session_read_relay(struct session *s);
 /* After the settings are known: limits and timeouts take effect. */
 void session_apply_settings(struct session *s);
 void session_free(struct session *s);
+/*
+ * As if the client had just connected: whatever it said or proved so far is
+ * forgotten (RFC 3207 section 4.2).  Its counts of nonsense stay.
+ */
+void session_restart(struct session *s);
+/* With $SMTPS: TLS, before the first word.  False: the client is gone. */
+bool session_start_implicit_tls(struct session *s);
 
 /*
  * Reads the next command into s->line.  What was answered so far leaves
@@ -121,5 +128,7 @@ int64_t session_size_max(const struct session *s);
 
 /* RFC 3848: the "with" of the Received field. */
 struct strv session_protocol(const struct session *s);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384" for it, in s->line; empty without TLS. */
+struct strv session_tls_comment(struct session *s);
 
 #endif

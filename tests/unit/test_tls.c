@@ -277,7 +277,7 @@ test_client_refusals(void **state)
 	request.name_count = 1;
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(tls_client_start(0, &request, &client), QE_ABSENT);
-	assert_non_null(strstr(client.facts.error, "bin/qmail-tls"));
+	assert_non_null(strstr(client.facts.error, "bin/qmail-tlsd"));
 	assert_int_equal(client.fd, -1);
 	assert_int_equal(client.pid, -1);
 }

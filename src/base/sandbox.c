@@ -1,0 +1,100 @@
+/*
+ * Resource limits and seccomp(2).  The filter is a list of comparisons: few
+ * calls are allowed, so a search tree would gain nothing.
+ */
+#include "base/sandbox.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_ARCH 0
+#elif defined(__x86_64__) && !defined(__ILP32__)
+#define SANDBOX_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define SANDBOX_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define SANDBOX_ARCH AUDIT_ARCH_RISCV64
+#else
+#define SANDBOX_ARCH 0 /* no filter: its name here is not known */
+#endif
+
+enum { HEAD = 3, TAIL = 1 }; /* instructions around the comparisons */
+
+/* prlimit(2); C libraries disagree on the type of resource. */
+static long
+change(int resource, const struct rlimit *to, struct rlimit *from)
+{
+	return syscall(SYS_prlimit64, 0, resource, to, from);
+}
+
+int
+sandbox_limit(const struct sandbox_limit *limits, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct rlimit now;
+		rlim_t value = limits[i].value;
+
+		if (change(limits[i].resource, NULL, &now) < 0)
+			return QE_SYS;
+		if (value > now.rlim_max)
+			value = now.rlim_max;
+		now.rlim_cur = now.rlim_max = value;
+		if (change(limits[i].resource, &now, NULL) < 0)
+			return QE_SYS;
+	}
+	return 0;
+}
+
+static struct sock_filter
+instruction(uint16_t code, uint32_t value, uint8_t yes, uint8_t no)
+{
+	return (struct sock_filter){ code, yes, no, value };
+}
+
+/* Loads the number of the call; a call of another machine's kind is fatal. */
+static void
+filter_head(struct sock_filter out[HEAD], size_t count)
+{
+	const uint32_t arch = offsetof(struct seccomp_data, arch);
+	const uint32_t call = offsetof(struct seccomp_data, nr);
+
+	out[0] = instruction(BPF_LD | BPF_W | BPF_ABS, arch, 0, 0);
+	out[1] = instruction(
+	    BPF_JMP | BPF_JEQ | BPF_K, SANDBOX_ARCH, 0, (uint8_t)(count + 1));
+	out[2] = instruction(BPF_LD | BPF_W | BPF_ABS, call, 0, 0);
+}
+
+int
+sandbox_calls(const int *calls, size_t count)
+{
+	struct sock_filter code[HEAD + SANDBOX_CALLS_MAX + TAIL + 1];
+	struct sock_fprog filter = { .filter = code };
+	size_t n = HEAD;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return QE_SYS;
+	if (SANDBOX_ARCH == 0)
+		return QE_ABSENT;
+	if (count > SANDBOX_CALLS_MAX)
+		return QE_LIMIT;
+	filter_head(code, count);
+	/* A match jumps over the rest and over the end. */
+	for (size_t i = 0; i < count; i++)
+		code[n++] = instruction(BPF_JMP | BPF_JEQ | BPF_K,
+		    (uint32_t)calls[i], (uint8_t)(count - i), 0);
+	code[n++] =
+	    instruction(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	code[n++] = instruction(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	filter.len = (unsigned short)n;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? QE_ABSENT : QE_SYS;
+}

@@ -1,0 +1,29 @@
+/*
+ * The last narrowing of a process that is about to read strangers' bytes:
+ * resource limits, and a filter on system calls where the kernel has one.
+ */
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
+
+#include <stddef.h>
+#include <sys/resource.h>
+
+enum { SANDBOX_CALLS_MAX = 64 };
+
+struct sandbox_limit {
+	int resource; /* RLIMIT_... */
+	rlim_t value; /* soft and hard; never raises a limit there is */
+};
+
+/* 0 or QE_SYS. */
+int sandbox_limit(const struct sandbox_limit *limits, size_t count);
+
+/*
+ * From now on only these system calls (numbers of <sys/syscall.h>) are made;
+ * any other ends the process with SIGSYS.  Privileges can no longer be gained.
+ * 0; QE_ABSENT where kernel or machine has no such filter, or under a
+ * sanitizer, which makes calls of its own; QE_LIMIT; QE_SYS.
+ */
+int sandbox_calls(const int *calls, size_t count);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * Runs as root, so it reads no byte of a client: orders come from qmail-tls,
+ * and from mail servers just the one byte that asks for a handshake.  A
+ * connection that waits for it is three descriptors here and no process.
+ */
+#include "tls/master.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/error.h"
+#include "base/exitcode.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "conf/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { EVENTS = 64 };
+
+struct loop {
+	struct master *master;
+	int epoll, orders; /* orders: -1 after their end */
+	size_t waiting;    /* connections in clear */
+};
+
+/* Whatever OpenSSL costs is paid here, once, and not in a handshake. */
+static void
+begin(struct master *m)
+{
+	struct control_error err;
+
+	if (m->begun)
+		return;
+	m->begun = true;
+	context_begin();
+	m->contexts.tickets = &m->tickets;
+	m->contexts.client_ca.max = CONTEXT_PEM_MAX;
+	if (control_line(CTL_TLSSERVERCIPHERS, &m->contexts.ciphers, &err) !=
+		0 &&
+	    control_exists(CTL_TLSSERVERCIPHERS))
+		warn("%s", err.text);
+	if (control_exists(CTL_CLIENTCA) &&
+	    file_read("control/clientca.pem", &m->contexts.client_ca) != 0)
+		warn("unable to read control/clientca.pem");
+	store_init(&m->store, m->certificate, &m->contexts);
+	m->serve.store = &m->store;
+}
+
+/* True if a handshake can be done now, with what is on disk now. */
+static bool
+prepare(struct master *m)
+{
+	const SSL_CTX *before;
+	bool saved;
+
+	begin(m);
+	if (tickets_refresh(&m->tickets, TICKETS_DIR, clock_wall(), &saved) !=
+	    0)
+		return false;
+	if (!saved && !m->warned && !m->once)
+		warn("no file for ticket keys in %s: clients resume on this "
+		     "service only, and not after a restart",
+		    TICKETS_DIR);
+	m->warned |= !saved;
+	before = m->store.everybody.ctx;
+	if (!store_refresh(&m->store))
+		return false;
+	if (!m->once && before != m->store.everybody.ctx)
+		context_warm(m->store.everybody.ctx);
+	return true;
+}
+
+static void
+handshake(struct master *m, struct tls_order *order, bool tell)
+{
+	pid_t pid = prepare(m) ? fork() : -1;
+
+	if (pid == 0) {
+		signal(SIGCHLD, SIG_DFL);
+		serve_run(&m->serve, order, tell);
+	}
+	if (pid < 0)
+		warn("no handshake for %s", order->peer);
+	order_close(order);
+}
+
+/* A mail server has said something about its connection, or is gone. */
+static void
+take_word(struct loop *l, struct tls_order *order)
+{
+	char byte = '\0';
+	ssize_t got = io_read(order->control, &byte, 1);
+
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, order->control, NULL);
+	l->waiting--;
+	if (got == 1 && (byte == 'y' || byte == 'Y'))
+		handshake(l->master, order, byte == 'Y');
+	else
+		order_close(order);
+	free(order);
+}
+
+static void
+let_wait(struct loop *l, const struct tls_order *order)
+{
+	struct tls_order *copy = malloc(sizeof(*copy));
+	struct epoll_event event = { .events = EPOLLIN,
+		.data = { .ptr = copy } };
+
+	if (copy == NULL ||
+	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, order->control, &event) < 0) {
+		struct tls_order gone = *order;
+
+		free(copy);
+		order_close(&gone);
+		return;
+	}
+	*copy = *order;
+	l->waiting++;
+}
+
+static bool
+can_serve(struct master *m)
+{
+	return m->once ? access(m->certificate, R_OK) == 0 : prepare(m);
+}
+
+static void
+take_order(struct loop *l, struct tls_order *order)
+{
+	char answer = can_serve(l->master) ? ORDER_YES : ORDER_NO;
+
+	if (io_write_all(order->control, &answer, 1) != 0 || answer == ORDER_NO)
+		order_close(order);
+	else if (order->mode == ORDER_NOW)
+		handshake(l->master, order, true);
+	else
+		let_wait(l, order);
+}
+
+static void
+take_orders(struct loop *l)
+{
+	for (int i = 0; i < EVENTS; i++) {
+		struct tls_order order;
+		int r = order_receive(l->orders, &order);
+
+		if (r == 0) {
+			take_order(l, &order);
+		} else if (r == QE_SYNTAX) {
+			warn("an order that is none, or too many of them");
+		} else if (r == QE_EOF ||
+			   (errno != EAGAIN && errno != EWOULDBLOCK)) {
+			io_close(&l->orders);
+			return;
+		} else {
+			return;
+		}
+	}
+}
+
+/* Each connection in clear takes three descriptors. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+master_run(struct master *m, int orders)
+{
+	struct loop l = { .master = m, .orders = orders };
+	struct epoll_event events[EVENTS] = {
+		{.events = EPOLLIN, .data = { .ptr = NULL }}
+	};
+
+	raise_descriptors();
+	/* Nobody waits for the processes of handshakes. */
+	signal(SIGCHLD, SIG_IGN);
+	l.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l.epoll < 0 ||
+	    epoll_ctl(l.epoll, EPOLL_CTL_ADD, orders, &events[0]) < 0)
+		die_errno(EX_TEMPORARY, "unable to wait for orders");
+	while (l.orders >= 0 || l.waiting > 0) {
+		int n = epoll_wait(l.epoll, events, EVENTS, -1);
+
+		if (n < 0 && errno != EINTR)
+			die_errno(EX_TEMPORARY, "unable to wait for orders");
+		for (int i = 0; i < n; i++)
+			if (events[i].data.ptr == NULL)
+				take_orders(&l);
+			else
+				take_word(&l, events[i].data.ptr);
+	}
+	return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * Orders to qmail-tlsd: one connection each, its descriptors in one message
+ * of a SOCK_SEQPACKET socket (unix(7)).  qmail-tlsd answers each on the
+ * control descriptor: ORDER_YES, or ORDER_NO and the end.
+ */
+#ifndef TLS_ORDER_H
+#define TLS_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	ORDER_WAIT =
+	    'w',         /* the handshake is for when control says 'y' or 'Y' */
+	ORDER_NOW = 'n', /* for now; what came of it is told on control */
+	ORDER_YES = '+',
+	ORDER_NO = '-', /* there is no certificate that can be used */
+	ORDER_PEER_MAX = 64
+};
+
+struct tls_order {
+	char mode;
+	char peer[ORDER_PEER_MAX]; /* the client's address, for the log */
+	int control, data;         /* our ends of two pairs of sockets */
+	int net_in, net_out;       /* the client; may be the same */
+};
+
+/*
+ * Sends it; the descriptors stay the caller's.  0, QE_EOF (nobody listens),
+ * QE_SYS.
+ */
+int order_send(int fd, const struct tls_order *order);
+/*
+ * Takes the next one, if one is there; the descriptors are close-on-exec and
+ * the caller's.  0; QE_EOF when nobody is left who could send one; QE_SYNTAX,
+ * with everything closed, for what is no order; QE_SYS (EAGAIN: none there).
+ */
+int order_receive(int fd, struct tls_order *order);
+void order_close(struct tls_order *order);
+
+#endif

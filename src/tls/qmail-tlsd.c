@@ -1,0 +1,143 @@
+/*
+ * qmail-tlsd [-1] [-c certificate] [-t seconds]: TLS for the connections that
+ * qmail-tls sends on descriptor 0; qmail-tlsd -C: TLS for one connection of
+ * qmail-remote.  The only program that links libssl.
+ *
+ * The server role runs as root, as it reads the private key and, with root,
+ * gives each handshake to a process that becomes qmailt in an empty root
+ * directory, see serve.c and jail.c; it reads control/servercert.pem,
+ * control/servercerts, control/clientca.pem, control/tlsserverciphers and
+ * run/tls, and writes run/tls and its log.  The client role runs as whoever
+ * runs qmail-remote.  Neither inherits a descriptor above 3.
+ */
+#include "base/account.h"
+#include "base/die.h"
+#include "base/error.h"
+#include "base/exitcode.h"
+#include "base/options.h"
+#include "base/program.h"
+#include "base/spawn.h"
+#include "base/strv.h"
+#include "tls/client.h"
+#include "tls/master.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { AGAIN_SECONDS = 1, SECONDS_DEFAULT = 60, SECONDS_MAX = 110 };
+
+static const char usage[] = "qmail-tlsd [-1] [-c certificate] [-t seconds], "
+			    "started by qmail-tls; or qmail-tlsd -C";
+
+/* qmailt, and a place with nothing in it that is nobody's but root's. */
+static void
+find_jail(struct jail *jail)
+{
+	struct stat st;
+
+	jail->is_root = geteuid() == 0;
+	if (!jail->is_root)
+		return;
+	if (account_user(role_user(ROLE_TLS), &jail->uid, &jail->gid) != 0 ||
+	    jail->uid == 0)
+		die(EX_TEMPORARY, "there is no user %s; make install adds it",
+		    role_user(ROLE_TLS));
+	if ((mkdir("run", 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(JAIL_DIR, 0755) < 0 && errno != EEXIST))
+		die_errno(EX_TEMPORARY, "unable to make %s", JAIL_DIR);
+	if (lstat(JAIL_DIR, &st) < 0 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		die(EX_TEMPORARY, "%s must be root's directory, mode 0755",
+		    JAIL_DIR);
+}
+
+/* For those who start a service before they have a certificate. */
+static void
+look_for_certificate(const char *path)
+{
+	if (access(path, R_OK) == 0)
+		return;
+	warn("no TLS yet: %s: %s.  \"make cert\" makes one for a start, "
+	     "qmail-tls(8) tells of others; it is taken up without a restart",
+	    path, error_text(errno));
+}
+
+/*
+ * In the background for good, away from signals to the service.  A master
+ * that dies of something is replaced; the way to it stays open.
+ */
+static void
+stand_guard(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die_errno(EX_TEMPORARY, "unable to fork");
+	if (pid > 0)
+		_exit(0);
+	setsid();
+	for (;;) {
+		pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			return;
+		}
+		if (pid > 0 && spawn_wait(pid, &status) == 0 && status == 0)
+			_exit(0);
+		warn("a process ended that should not; another takes over");
+		sleep(AGAIN_SECONDS);
+	}
+}
+
+static int
+serve(int argc, char **argv)
+{
+	struct master m = { .certificate = "control/servercert.pem" };
+	struct options o;
+	uint64_t seconds = SECONDS_DEFAULT;
+	int letter;
+
+	options_init(&o, argc, argv, "1c:t:");
+	while ((letter = options_next(&o)) != -1) {
+		if (letter == '1')
+			m.once = true;
+		else if (letter == 'c')
+			m.certificate = o.arg;
+		else if (letter != 't' ||
+			 strv_to_u64(strv_of(o.arg), SECONDS_MAX, &seconds) !=
+			     0 ||
+			 seconds == 0)
+			die_usage(usage);
+	}
+	if (o.index != argc)
+		die_usage(usage);
+	m.serve.seconds = (int)seconds;
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	find_jail(&m.serve.jail);
+	if (!m.once) {
+		look_for_certificate(m.certificate);
+		stand_guard();
+	}
+	return master_run(&m, STDIN_FILENO);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct program program = {
+		.name = "qmail-tls",
+		.flags = PROGRAM_HOME | PROGRAM_FD0,
+		.umask = 077,
+	};
+
+	program_begin(&program);
+	if (argc == 2 && strcmp(argv[1], "-C") == 0)
+		return client_run();
+	return serve(argc, argv);
+}

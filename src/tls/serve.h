@@ -1,0 +1,22 @@
+/* The server's side of one connection, in a process of its own. */
+#ifndef TLS_SERVE_H
+#define TLS_SERVE_H
+
+#include "tls/jail.h"
+#include "tls/order.h"
+#include "tls/store.h"
+
+struct serve {
+	struct store *store;
+	struct jail jail;
+	int seconds; /* for the handshake */
+};
+
+/*
+ * In a process that was forked for it: gives up every right, does the
+ * handshake, tells of it on control if that is wanted, carries bytes, ends.
+ */
+_Noreturn void serve_run(
+    const struct serve *serve, const struct tls_order *order, bool tell);
+
+#endif

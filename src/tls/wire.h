@@ -1,0 +1,34 @@
+/*
+ * An SSL object on two non-blocking descriptors: the handshake with its
+ * deadline, and the relay between a peer and a plain socket of ours.
+ */
+#ifndef TLS_WIRE_H
+#define TLS_WIRE_H
+
+#include <openssl/ssl.h>
+#include <stdint.h>
+
+enum {
+	WIRE_PIECE = 16384,  /* bytes under way in each direction: one record */
+	WIRE_END_MS = 10000, /* for the last bytes to reach the peer */
+	WIRE_LINGER_MS = 1000 /* for the peer to hang up first */
+};
+
+struct wire {
+	SSL *ssl;            /* with its role set */
+	int net_in, net_out; /* the peer */
+	int data;            /* the plain side */
+};
+
+/* Gives the descriptors to the SSL object and makes them non-blocking. */
+int wire_init(struct wire *w); /* 0 or QE_SYS */
+/* 0; QE_TIMEOUT; QE_EOF (the peer left); QE_SYNTAX (OpenSSL's queue tells). */
+int wire_handshake(struct wire *w, int64_t deadline_ms);
+/*
+ * Carries bytes between the two until both have said the end, or the plain
+ * side is gone.  Ends of file are passed on, in either
+ * direction on its own.
+ */
+void wire_relay(struct wire *w);
+
+#endif

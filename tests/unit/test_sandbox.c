@@ -1,0 +1,108 @@
+/* base/sandbox: what is not allowed does not happen, each in a child. */
+#include "base/sandbox.h"
+#include "base/spawn.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int
+child(int (*run)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run());
+	assert_int_equal(spawn_wait(pid, &status), 0);
+	return status;
+}
+
+static const int few[] = { SYS_getppid, SYS_exit_group };
+
+static int
+make_allowed_call(void)
+{
+	int r = sandbox_calls(few, 2);
+
+	syscall(SYS_getppid);
+	return r == QE_ABSENT ? 77 : r;
+}
+
+static int
+make_other_call(void)
+{
+	(void)sandbox_calls(few, 2);
+	syscall(SYS_getuid);
+	return 0;
+}
+
+static void
+test_calls(void **state)
+{
+	int status = child(make_allowed_call);
+
+	(void)state;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* no filter on this machine */
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	status = child(make_other_call);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static void
+test_too_many_calls(void **state)
+{
+	int calls[SANDBOX_CALLS_MAX + 1] = { 0 };
+	int r = sandbox_calls(calls, SANDBOX_CALLS_MAX + 1);
+
+	(void)state;
+	assert_true(r == QE_LIMIT || r == QE_ABSENT);
+}
+
+static int
+open_a_file(void)
+{
+	static const struct sandbox_limit none = { RLIMIT_NOFILE, 0 };
+
+	if (sandbox_limit(&none, 1) != 0)
+		return 1;
+	return open("/", O_RDONLY) < 0 ? 0 : 2;
+}
+
+static int
+ask_for_more(void)
+{
+	static const struct sandbox_limit some = { RLIMIT_NOFILE, 8 };
+	static const struct sandbox_limit more = { RLIMIT_NOFILE, 80 };
+	struct rlimit now;
+
+	if (sandbox_limit(&some, 1) != 0 || sandbox_limit(&more, 1) != 0 ||
+	    getrlimit(RLIMIT_NOFILE, &now) != 0)
+		return 1;
+	return now.rlim_max == 8 ? 0 : 2;
+}
+
+static void
+test_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(child(open_a_file), 0);
+	assert_int_equal(child(ask_for_more), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_too_many_calls),
+		cmocka_unit_test(test_limits),
+	};
+
+	return RUN_TESTS(tests);
+}
