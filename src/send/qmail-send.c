@@ -23,6 +23,10 @@
 #include <unistd.h>
 
 enum { FD_LOG = 0, FD_LOCAL = 1, FD_REMOTE = 3, FD_CLEAN = 5, FD_COUNT = 7 };
+enum {
+	STORE_MS_MAX = 1000, /* for times at the end */
+	STORE_LOOK = 64      /* times between looks at the clock */
+};
 
 static volatile sig_atomic_t got_term, got_alarm, got_hup;
 
@@ -251,13 +255,10 @@ turn(struct send *s)
 	flush_all(s);
 }
 
-/*
- * Times of attempts are on disk since the last one, but for those that ALRM
- * has moved.
- */
-static void
-store_heap(
-    struct send *s, const struct lane *lane, const struct entry_heap *heap)
+/* False if there was no time for all. */
+static bool
+store_heap(struct send *s, const struct lane *lane,
+    const struct entry_heap *heap, int64_t end_ms)
 {
 	char path[QUEUE_PATH_MAX];
 
@@ -265,21 +266,46 @@ store_heap(
 		const struct timespec when = { .tv_sec = heap->items[i].when };
 		const struct timespec times[2] = { when, when };
 
+		if (i % STORE_LOOK == 0 && clock_mono_ms() >= end_ms)
+			return false;
 		queue_path(&s->layout, lane->area, heap->items[i].id, path);
 		if (utimensat(AT_FDCWD, path, times, 0) < 0 && errno != ENOENT)
 			slog_warn_file(&s->log, "unable to utime", path,
 			    "; message will be retried too soon");
 	}
+	return true;
 }
 
-static void
-store_times(struct send *s, const struct lane *lane)
+static bool
+store_lane(struct send *s, const struct lane *lane, int64_t end_ms)
 {
-	store_heap(s, lane, &lane->schedule.retries);
-	for (int i = 0; lane->shares != NULL && i < SHARE_BUCKETS; i++)
+	bool done = store_heap(s, lane, &lane->schedule.retries, end_ms);
+
+	for (int i = 0; done && lane->shares != NULL && i < SHARE_BUCKETS; i++)
 		for (const struct share *share = lane->shares->buckets[i];
-		     share != NULL; share = share->next)
-			store_heap(s, lane, &share->waiting.retries);
+		     done && share != NULL; share = share->next)
+			done = store_heap(
+			    s, lane, &share->waiting.retries, end_ms);
+	return done;
+}
+
+/*
+ * Times of attempts are on disk since the last one, but for those that ALRM
+ * has moved.  An end that lets others wait is worse than a retry at its old
+ * time.
+ */
+static void
+store_times(struct send *s)
+{
+	int64_t end_ms = clock_mono_ms() + STORE_MS_MAX;
+
+	for (int c = 0; c < CHANNEL_COUNT; c++)
+		if (!store_lane(s, &s->lanes[c], end_ms)) {
+			slog_line(&s->log, "warning: no time to store all that "
+					   "ALRM has made due; the rest is "
+					   "tried at its old time");
+			return;
+		}
 }
 
 int
@@ -305,8 +331,7 @@ main(void)
 		events_wait(s);
 	}
 	if (s->expedited)
-		for (int c = 0; c < CHANNEL_COUNT; c++)
-			store_times(s, &s->lanes[c]);
+		store_times(s);
 	todo_client_end(s);
 	slog_line(&s->log, "status: exiting");
 	slog_flush(&s->log);
