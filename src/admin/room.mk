@@ -38,3 +38,9 @@ obj.qmail-tcpok   := admin/qmail-tcpok.o
 
 obj.splogger      := admin/splogger.o admin/logline.o
 mode.splogger     := 0711
+
+PROGRAMS += newaliases
+TESTABLE += admin/alias_lines.o admin/alias_files.o
+
+obj.newaliases    := admin/newaliases.o admin/alias_lines.o admin/alias_files.o
+lib.newaliases    := -lcdb

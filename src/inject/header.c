@@ -164,6 +164,23 @@ header_read_line(
 	return 0;
 }
 
+/*
+ * Some callers write line ends as they stand on the wire; the first one tells
+ * for all of them.
+ */
+static void
+header_fix_end(struct header *h, struct buf *line)
+{
+	size_t len = line->len;
+
+	if (len < 2 || line->data[len - 2] != '\r' ||
+	    (h->count > 0 && !h->has_crlf))
+		return;
+	h->has_crlf = true;
+	line->data[len - 2] = '\n';
+	buf_truncate(line, len - 1);
+}
+
 static int
 header_take_line(struct header *h, struct strv line)
 {
@@ -183,6 +200,8 @@ header_read_lines(struct source *in, struct header *h, struct buf *line)
 
 		if (r != 0 || line->len == 0)
 			return r;
+		if (ended)
+			header_fix_end(h, line);
 		if (strv_eq(buf_view(line), STRV("\n")))
 			return 0;
 		if (!header_wants(h, buf_view(line))) {

@@ -68,6 +68,7 @@ struct header {
 	size_t count, cap;
 	bool has[FIELD_COUNT];
 	bool is_resent;
+	bool has_crlf;   /* the first line ends so: all ends become LF */
 	struct buf body; /* read already: the body's first bytes */
 };
 

@@ -184,18 +184,48 @@ put_header(struct output *out, const struct settings *s,
 	output_put(out, STRV("\n"));
 }
 
+/* CR LF becomes LF; a CR at the end of bytes waits in *pending. */
+static void
+put_without_cr(struct output *out, struct strv bytes, bool *pending)
+{
+	while (bytes.len > 0) {
+		size_t cr;
+
+		if (*pending && bytes.ptr[0] != '\n')
+			output_put(out, STRV("\r"));
+		*pending = false;
+		cr = strv_find(bytes, '\r');
+		output_put(out, strv_head(bytes, cr));
+		*pending = cr != STRV_NPOS;
+		bytes = strv_skip(bytes, *pending ? cr + 1 : bytes.len);
+	}
+}
+
+static void
+put_bytes(struct output *out, const struct header *header, struct strv bytes,
+    bool *pending)
+{
+	if (header->has_crlf)
+		put_without_cr(out, bytes, pending);
+	else
+		output_put(out, bytes);
+}
+
 static void
 put_body(struct output *out, const struct header *header, struct source *in)
 {
+	bool pending = false;
 	int r;
 
-	output_put(out, buf_view(&header->body));
+	put_bytes(out, header, buf_view(&header->body), &pending);
 	while ((r = source_fill(in, IO_FOREVER)) == 0) {
 		struct strv bytes = source_peek(in);
 
-		output_put(out, bytes);
+		put_bytes(out, header, bytes, &pending);
 		source_take(in, bytes.len);
 	}
+	if (pending)
+		output_put(out, STRV("\r"));
 	if (r != QE_EOF) {
 		if (!out->print)
 			submit_abort(&out->submit);

@@ -1,7 +1,7 @@
 /*
  * sendmail: the interface that programs expect of a mail server, on top of
- * qmail-inject, qmail-smtpd and qmail-qread.  Under the names mailq and
- * newaliases it does what those do.
+ * qmail-inject, qmail-smtpd, qmail-qread and newaliases.  Under the names mailq
+ * and newaliases it does what those do.
  *
  * Runs as its caller, and becomes one of those programs.
  */
@@ -150,9 +150,11 @@ become_inject(const struct sendmail *s)
 }
 
 static _Noreturn void
-die_newaliases(void)
+become_newaliases(void)
 {
-	die(EX_PERMANENT, "please use fastforward/newaliases instead");
+	static char *argv[] = { "newaliases", NULL };
+
+	become("newaliases", argv);
 }
 
 static void
@@ -169,7 +171,7 @@ take_mode(struct sendmail *s, char mode)
 		s->task = TASK_SMTP;
 		return;
 	case 'i':
-		die_newaliases();
+		become_newaliases();
 	case 'd':
 	case 'D':
 		die(EX_PERMANENT, "the daemons are qmail-start, and "
@@ -224,10 +226,11 @@ main(int argc, char **argv)
 	program_begin(&program);
 	name = slash == STRV_NPOS ? name : strv_skip(name, slash + 1);
 	if (strv_eq(name, STRV("newaliases")))
-		die_newaliases();
+		become_newaliases();
 	if (strv_eq(name, STRV("mailq")))
 		s.task = TASK_QUEUE;
-	options_init(&o, argc, argv, "vimxte:f:r:p:o:B:F:EJb:N:R:V:O:");
+	options_init(
+	    &o, argc, argv, "vimxtnUGe:f:r:p:o:B:F:EJb:N:R:V:O:A:C:L:X:h:");
 	while ((letter = options_next(&o)) != -1)
 		take_option(&s, &o, letter);
 	s.arguments = argv + o.index;

@@ -98,6 +98,7 @@ def test_sendmail_names_and_modes(home, queue):
     h.make_dirs(bin_dir)
     stub("qmail-qread")
     stub("qmail-smtpd")
+    stub("newaliases")
     program = os.path.join(home.bin, "sendmail")
 
     def run(name, *args, **env):
@@ -113,8 +114,7 @@ def test_sendmail_names_and_modes(home, queue):
         "qmail-smtpd TCP .0 127.0.0.1 sendmail-bs")
     assert run("sendmail", "-bs", PROTO="TCP6")[1] == "qmail-smtpd TCP6 ."
     for args in (("/bin/newaliases",), ("sendmail", "-bi")):
-        assert run(*args) == (100, "", b"sendmail: fatal: please use "
-                              b"fastforward/newaliases instead\n")
+        assert run(*args)[1].startswith("newaliases")
     code, _, err = run("sendmail", "-bd", "-q30m")
     assert code == 100 and err.startswith(b"sendmail: fatal: ")
     assert run("sendmail", "a@x.y")[0] == 111  # no qmail-inject there
