@@ -199,9 +199,10 @@ check_cdb(struct findings *f, enum ctl id)
 		return;
 	*suffix = '\0';
 	check_made(f, list, cdb,
-	    id == CTL_MORERCPTHOSTS_CDB ? "qmail-newmrh"
-	    : id == CTL_VALIDRCPTTO_CDB ? "qmail-newvrt"
-					: "the tool again");
+	    id == CTL_MORERCPTHOSTS_CDB  ? "qmail-newmrh"
+	    : id == CTL_VALIDRCPTTO_CDB  ? "qmail-newvrt"
+	    : id == CTL_AUTH_NORELAY_CDB ? "qmail-newnorelay"
+					 : "the tool again");
 }
 
 /* Programs that run under uids of their own must be able to read it. */

@@ -1,6 +1,6 @@
 /*
- * What qmail-newmrh and qmail-newvrt have in common: a list becomes a
- * constant database whose keys are its lines in lower case.
+ * What qmail-newmrh, qmail-newvrt and qmail-newnorelay have in common: a list
+ * becomes a constant database whose keys are its lines in lower case.
  */
 #include "admin/listcdb.h"
 #include "base/cdb.h"

@@ -1,6 +1,6 @@
 # Programs of this room: objects, external libraries, link and install mode.
 # control-table is a tool of the build and not installed.
-PROGRAMS += qmail-newu qmail-newmrh qmail-newvrt qmail-getpw qmail-pw2u \
+PROGRAMS += qmail-newu qmail-newmrh qmail-newvrt qmail-newnorelay qmail-getpw qmail-pw2u \
 	qmail-qread qmail-qstat qmail-showctl qmail-tcpto qmail-tcpok splogger
 TESTABLE += admin/assign.o admin/logline.o
 
@@ -15,6 +15,9 @@ mode.qmail-newmrh := 0700
 obj.qmail-newvrt  := admin/qmail-newvrt.o admin/listcdb.o
 lib.qmail-newvrt  := -lcdb
 mode.qmail-newvrt := 0700
+obj.qmail-newnorelay  := admin/qmail-newnorelay.o admin/listcdb.o
+lib.qmail-newnorelay  := -lcdb
+mode.qmail-newnorelay := 0700
 
 obj.qmail-getpw   := admin/qmail-getpw.o
 lib.qmail-getpw   := -lcdb

@@ -1,5 +1,5 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += checkpassword checkqpasswd checkqpasswd-sasl multicheckpw
+PROGRAMS += checkpassword checkqpasswd checkqpasswd-sasl multicheckpw qpasswd
 
 auth.common := auth/credentials.o auth/run.o
 
@@ -25,5 +25,9 @@ obj.multicheckpw    := auth/multicheckpw.o $(auth.common)
 static.multicheckpw := 1
 mode.multicheckpw   := 0755
 
+obj.qpasswd  := auth/qpasswd.o auth/qpasswd_edit.o auth/qpasswd_file.o \
+	auth/qpasswd_home.o
+mode.qpasswd := 0755
+
 TESTABLE += auth/credentials.o auth/identity.o auth/qpasswd_file.o \
-	auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o
+	auth/qpasswd_edit.o auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o

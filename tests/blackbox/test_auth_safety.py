@@ -1,0 +1,425 @@
+"""What strangers try at AUTH: blobs, replays, guesses, and where secrets go."""
+import base64
+import glob
+import hashlib
+import os
+import re
+import resource
+import socket
+import subprocess
+
+import pytest
+
+from auth_home import HASHED, PASSWORDS, Scram, add_logins, b64, cram
+from home import (DEADLINE, ROOT, ids_arguments, make_dirs, wait_for,
+                  write_file)
+from smtpd_driver import Queue, Smtpd
+
+JOE = PASSWORDS["joe"]
+FAILED = "535 5.7.8 authentication failed"
+OK = "235 2.7.0 ok, go ahead"
+
+
+class Client(Smtpd):
+    """A connection to a server that runs already."""
+
+    def __init__(self, port, greet=True):
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE)
+        self.pending = b""
+        self.greeting = self.reply()
+        if greet:
+            self.command("EHLO client.example")
+
+    def auth(self, mechanism, *answers):
+        """Says AUTH, then each answer to a challenge; the last reply."""
+        said = self.command(f"AUTH {mechanism}")
+        for answer in answers:
+            assert said.startswith("334 "), said
+            said = self.command(answer(said[4:]) if callable(answer)
+                                else answer)
+        return said
+
+
+class Site:
+    def __init__(self, home, *checker):
+        self.home = home
+        self.queue = Queue(home)
+        self.port = home.server(
+            [os.path.join(home.bin, "qmail-smtpd"), *checker],
+            env=self.queue.environment)
+
+    def client(self, **more):
+        return Client(self.port, **more)
+
+    def log(self):
+        with open(self.home.file(f"server-{self.port}.log"),
+                  errors="replace") as f:
+            return f.read()
+
+
+@pytest.fixture
+def site(home):
+    add_logins(home)
+    return Site(home, "multicheckpw", "2", "checkqpasswd", "checkpassword",
+                "true")
+
+
+def plain(login, password):
+    return b64(f"\0{login}\0{password}")
+
+
+# -- mechanisms without clients of others --------------------------------
+@pytest.mark.parametrize("name,digest", [
+    ("CRAM-RIPEMD", "ripemd160"), ("CRAM-SHA1", "sha1")])
+def test_cram_digests(site, name, digest):
+    assert site.client().auth(
+        name, lambda c: cram(digest, c, "joe", JOE)) == OK
+    assert site.client().auth(
+        name, lambda c: cram(digest, c, "joe", "wrong")) == FAILED
+
+
+def test_scram_server_proves_itself(site):
+    scram = Scram("joe", JOE)
+    client = site.client()
+    said = client.auth("SCRAM-SHA-256", scram.first(), scram.final)
+    assert said == "334 " + scram.signature
+    assert client.command("") == OK
+    said = client.command("MAIL FROM:<joe@a.example>",
+                          "RCPT TO:<x@elsewhere.example>")
+    assert said[1] == "250 2.1.5 ok"
+
+
+def test_each_password_and_both_checkers(site):
+    for login, password, said in (
+            ("joe", "second of joe", OK), ("joe", JOE, OK), HASHED + (OK,),
+            ("joe", PASSWORDS["last"], FAILED), (HASHED[0], JOE, FAILED)):
+        assert site.client().auth("PLAIN " + plain(login, password)) == said
+
+
+# -- blobs ---------------------------------------------------------------
+def test_malformed_and_oversized_blobs(site):
+    malformed = "501 5.5.2 malformed authentication response"
+    too_long = "500 5.5.6 authentication exchange line is too long"
+    secret = b"p4ssw0rd"
+    cases = [
+        ("PLAIN !!!!", malformed), ("PLAIN AGpvZQ", malformed),
+        ("PLAIN AGpvZQ= =", malformed), ("PLAIN " + b64("joe"), malformed),
+        ("PLAIN " + b64(b"\0jo\0e\0" + secret), malformed),
+        ("PLAIN " + b64(b"\0joe\0" + secret + b"\0"), malformed),
+        ("PLAIN " + b64(b"\0jo\ne\0" + secret), FAILED),
+        ("PLAIN " + b64(b"root\0joe\0" + JOE.encode()), FAILED),
+        ("PLAIN " + b64(b"\0" + b"j" * 300 + b"\0" + secret), FAILED),
+        ("PLAIN " + b64(b"\0joe\0" + b"p" * 600), FAILED),
+        ("PLAIN " + b64(b"\0joe\0" + b"p" * 800), "500 5.5.2 line too long"),
+        (("PLAIN", b64(b"\0joe\0" + b"p" * 3000)), FAILED),
+        (("PLAIN", "A" * 5000), too_long),
+        (("PLAIN", "A" * 200000), too_long),
+        (("LOGIN", b64(b"jo\0e"), b64(JOE)), FAILED),
+        (("LOGIN", b64("joe"), b64(b"a\0b")), FAILED),
+        (("LOGIN", b64("joe"), ""), FAILED),
+        (("CRAM-MD5", b64("joe")), malformed),
+        (("CRAM-MD5", b64("joe " + "0" * 31)), malformed),
+        ("CRAM-MD5 " + b64("joe"), malformed),
+        (("DIGEST-MD5", b64('username="joe')), malformed),
+        (("DIGEST-MD5", b64("a=b," * 700)), malformed),
+        (("SCRAM-SHA-256", b64("p=tls-unique,,n=joe,r=x")), malformed),
+        (("SCRAM-SHA-256", b64("n,,n=joe,r=x"), b64("c=biws,r=x,p=x")),
+         malformed),
+        ("SCRAM-SHA-256 =", malformed),
+    ]
+    for case, want in cases:
+        client = site.client()
+        words = (case,) if isinstance(case, str) else case
+        assert client.auth(*words) == want, case
+        # Still in step.
+        assert client.command("NOOP") == "250 2.0.0 ok", case
+        client.socket.close()
+    client = site.client()
+    assert client.command("AUTH PLAIN") == "334 "
+    client.send(b"AGpv\0ZQBz\r\n")
+    assert client.reply().startswith("550 5.6.0") and client.at_end()
+    assert b64(secret).rstrip("=")[:8] not in site.log()
+
+
+def test_no_rights_without_a_success(site):
+    client = site.client()
+    assert client.auth("PLAIN " + plain("joe", "wrong")) == FAILED
+    assert client.auth("SCRAM-SHA-256", Scram("joe", JOE).first(),
+                       "*") == "501 5.7.0 authentication cancelled"
+    said = client.command("MAIL FROM:<a@b.c>", "RCPT TO:<x@elsewhere.example>")
+    assert said[1].startswith("553 5.7.1 ")
+    scram = Scram("joe", JOE)
+    client = site.client()
+    # Accepted, but the client does not like our signature.
+    said = client.auth("SCRAM-SHA-256", scram.first(), scram.final, "*")
+    assert said.startswith("501 ")
+    said = client.command("MAIL FROM:<a@b.c>", "RCPT TO:<x@elsewhere.example>")
+    assert said[1].startswith("553 5.7.1 ")
+
+
+def test_replayed_answers_are_worth_nothing(site):
+    used = {}
+
+    def keep(name, answer):
+        def once(challenge):
+            used[name] = answer(challenge)
+            return used[name]
+        return once
+
+    def digest(challenge):
+        facts = dict(re.findall(r'(\w+)="?([^",]*)"?',
+                                base64.b64decode(challenge).decode()))
+
+        def md5(data):
+            return hashlib.md5(data).hexdigest()
+
+        secret = hashlib.md5(
+            f"joe:{facts['realm']}:{JOE}".encode()).digest()
+        a1 = md5(secret + f":{facts['nonce']}:cn".encode())
+        a2 = md5(b"AUTHENTICATE:smtp/a.example")
+        response = md5(
+            f"{a1}:{facts['nonce']}:00000001:cn:auth:{a2}".encode())
+        return b64(f'username="joe",realm="{facts["realm"]}",nonce="'
+                   f'{facts["nonce"]}",cnonce="cn",nc=00000001,qop=auth,'
+                   f'digest-uri="smtp/a.example",response={response}')
+
+    scram = Scram("joe", JOE)
+    assert site.client().auth("CRAM-MD5", keep(
+        "cram", lambda c: cram("md5", c, "joe", JOE))) == OK
+    assert site.client().auth("CRAM-MD5", used["cram"]) == FAILED
+    assert site.client().auth("DIGEST-MD5", keep("digest", digest), "") == OK
+    assert site.client().auth("DIGEST-MD5", used["digest"]) == FAILED
+    assert site.client().auth("SCRAM-SHA-256", scram.first(),
+                              keep("scram", scram.final), "") == OK
+    assert site.client().auth(
+        "SCRAM-SHA-256", scram.first(), used["scram"]) == FAILED
+    # Nor twice in one session.
+    client = site.client()
+    assert client.auth("CRAM-MD5", used["cram"]) == FAILED
+    assert client.auth("CRAM-MD5", used["cram"]) == FAILED
+    # A proof for another nonce or channel binding than was agreed on.
+    assert site.client().auth("SCRAM-SHA-256", scram.first(),
+                              lambda c: scram.final(c, "other")) == FAILED
+    assert site.client().auth("SCRAM-SHA-256", scram.first(), lambda c:
+                              scram.final(c, header="y,,")) == FAILED
+
+
+def test_three_strikes_and_their_delay(site):
+    client = site.client()
+    for _ in range(2):
+        assert client.auth("PLAIN " + plain("joe", "wrong")) == FAILED
+    client.send(b"AUTH PLAIN " + plain("joe", "wrong").encode() +
+                b"\r\nAUTH PLAIN " + plain("joe", JOE).encode() + b"\r\n")
+    assert client.reply() == FAILED and client.at_end()
+    site.home.control("auth/delay", "60\n")
+    client = site.client()
+    client.send(b"AUTH PLAIN " + plain("joe", "wrong").encode() + b"\r\n")
+    client.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        client.socket.recv(1)
+    # Hanging up ends the wait.
+    client.socket.close()
+    wait_for(lambda: len(re.findall(r"tcpserver: end ", site.log())) == 2,
+             "the end of both sessions")
+
+
+def test_checker_that_hangs_is_ended(home):
+    add_logins(home)
+    home.control("auth/timeout", "1\n")
+    mark = home.file("hanging")
+    site = Site(home, "sh", "-c", f"echo $$ > {mark}; sleep 1000 & wait")
+    client = site.client()
+    said = client.auth("PLAIN " + plain("joe", JOE))
+    assert said.startswith("454 4.7.0 ")
+    with open(mark) as f:
+        assert not os.path.exists(f"/proc/{f.read().strip()}")
+    assert "AUTH: sh: no end in time" in site.log()
+    assert client.command("NOOP") == "250 2.0.0 ok"
+
+
+# -- unknown logins ------------------------------------------------------
+def check(home, program, login, a, b="", sasl="plain", wrapper=(), facts=None):
+    """Exit code and CPU seconds of a checker."""
+    script = (f"exec 3<&0 </dev/null; exec {' '.join(wrapper)} "
+              f"{program} true")
+    if facts:
+        script = f"exec 4<>{facts}; " + script
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        ["sh", "-c", script], input=f"{login}\0{a}\0{b}\0".encode(),
+        timeout=DEADLINE, cwd=home.path, env=home.environment(SASL=sasl), **ids_arguments())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.returncode, (after.ru_utime + after.ru_stime -
+                             before.ru_utime - before.ru_stime)
+
+
+def test_unknown_login_makes_the_same_system_calls(home, scratch):
+    """Of the checker for clear passwords, whose hash costs nothing."""
+    add_logins(home)
+    calls = {}
+    for login in ("joe", "nobody-here", "last"):
+        trace = os.path.join(scratch, f"trace-{login}")
+        code, _ = check(home, "checkqpasswd", login, "wrong",
+                        wrapper=("strace", "-o", trace))
+        assert code == 1
+        with open(trace) as f:
+            calls[login] = re.findall(r"^(\w+)\(", f.read(), re.M)
+    assert calls["joe"] == calls["nobody-here"] == calls["last"]
+    assert calls["joe"].count("openat") + calls["joe"].count("open") >= 3
+
+
+def test_unknown_login_costs_a_whole_hash(home, scratch):
+    """Iterations as many as make all else vanish, so that no clock matters."""
+    add_logins(home)
+    digest = "$5$rounds=400000$abcdefgh$" + "x" * 43
+    write_file(home.file("users", "poppasswd"),
+               f"first:{digest}:virtual/joe\nsecond:{digest}:virtual/joe\n",
+               0o600)
+    facts = write_file(os.path.join(scratch, "facts"), "salt=AAAA\n"
+                       "iterations=400000\nauth-message=x\n", 0o600)
+    for program, sasl, known in (("checkpassword", "plain", "second"),
+                                 ("checkqpasswd", "scram-sha-256", "last")):
+        spent = {}
+        for login in (known, "nobody-here"):
+            code, spent[login] = check(
+                home, program, login, "A" * 43 + "=", "/proc/self/fd/4", sasl,
+                facts=facts)
+            assert code == 1
+        code, nothing = check(home, program, known, "x", sasl="gssapi")
+        assert code == 1
+        assert spent["nobody-here"] > spent[known] / 2 > nothing, spent
+
+
+# -- where secrets are not -----------------------------------------------
+def test_secrets_are_nowhere_to_be_seen(home, scratch):
+    """Not in arguments, environments or logs, nor in memory afterwards."""
+    add_logins(home)
+    secret = "Geheim4711Wort"
+    slow = write_file(os.path.join(scratch, "slow"), (
+        "#!/bin/sh\ntouch $QQDIR/waiting\n"
+        "while [ ! -e $QQDIR/go ]; do sleep 0.05; done\n"
+        "rm -f $QQDIR/go $QQDIR/waiting\n"
+        "exec 3<&- ; exit 0\n"), 0o755)
+    site = Site(home, slow)
+    waiting = os.path.join(site.queue.path, "waiting")
+    forms = [secret.encode(), b64(f"\0joe\0{secret}").encode()[:16],
+             b64(secret).encode().rstrip(b"=")[:-2]]
+
+    def ours():
+        for path in glob.glob("/proc/[0-9]*"):
+            try:
+                with open(path + "/environ", "rb") as f:
+                    environ = f.read()
+                with open(path + "/cmdline", "rb") as f:
+                    yield path, environ + f.read()
+            except OSError:
+                continue
+
+    for words in (["PLAIN " + plain("joe", secret)],
+                  ["LOGIN", b64("joe"), b64(secret)]):
+        client = site.client()
+        client.send("AUTH " + words[0] + "\r\n")
+        for word in words[1:]:
+            assert client.reply().startswith("334 ")
+            client.send(word + "\r\n")
+        wait_for(lambda: os.path.exists(waiting), "the checker")
+        seen = 0
+        for path, text in ours():
+            seen += home.path.encode() in text
+            for form in forms:
+                assert form not in text, path
+        assert seen >= 2
+        write_file(os.path.join(site.queue.path, "go"), "")
+        assert client.reply() == OK
+        pids = [p for p in glob.glob("/proc/[0-9]*")
+                if is_session(p, home.path)]
+        assert pids
+        for path in pids:
+            # Not dumpable: no core file, and no look into its memory.
+            assert os.stat(path + "/mem").st_uid == 0
+            for form in forms if ROOT else []:
+                assert not memory_holds(path, form), (path, form)
+    for form in forms:
+        assert form.decode() not in site.log()
+    assert "C: AUTH [...]" in site.log() and "C: [...]" in site.log()
+
+
+def is_session(path, home):
+    try:
+        with open(path + "/environ", "rb") as f:
+            environ = f.read()
+        with open(path + "/comm") as f:
+            name = f.read().strip()
+        return home.encode() in environ and name == "qmail-smtpd"
+    except OSError:
+        return False
+
+
+def memory_holds(path, text):
+    with open(path + "/maps") as f:
+        areas = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw", f.read(), re.M)
+    with open(path + "/mem", "rb") as f:
+        for start, end in areas:
+            f.seek(int(start, 16))
+            if text in f.read(int(end, 16) - int(start, 16)):
+                return True
+    return False
+
+
+def test_logs_hide_what_follows_a_refused_auth(site):
+    client = site.client()
+    site.home.control("auth/smtp", "4\n")
+    client = site.client()
+    said = client.command("auth login " + b64("joe"), b64("joe"), b64(JOE),
+                          " AUTH PLAIN " + plain("joe", JOE), "NOOP")
+    assert said[0].startswith("504 5.5.4") and said[4] == "250 2.0.0 ok"
+    log = site.log()
+    for text in (b64("joe"), b64(JOE), plain("joe", JOE)):
+        assert text.rstrip("=") not in log
+    assert "C: NOOP" in log
+
+
+# -- what an account may do ----------------------------------------------
+def test_norelay_by_list_and_cdb(site):
+    site.home.control("auth/norelay", "Last\n")
+    site.home.run("qmail-newnorelay", check=True)
+    site.home.control("auth/norelay", "# fetch only\nJANE@a.example\n")
+    for login, said in (("jane@a.example", "550 5.7.1"), ("last", "550 5.7.1"),
+                        ("joe", "250 2.1.0")):
+        client = site.client()
+        assert client.auth(
+            "PLAIN " + plain(login, PASSWORDS[login])) == OK
+        assert client.command("MAIL FROM:<x@a.example>").startswith(said)
+        # What anybody may do, after RSET as well.
+        assert client.command("RSET") == "250 2.0.0 flushed"
+        assert client.command("MAIL FROM:<x@a.example>").startswith(said)
+    write_file(site.home.file("control/auth/norelay.cdb"), b"broken")
+    client = site.client()
+    assert client.auth("PLAIN " + plain("joe", JOE)) == OK
+    assert client.command("MAIL FROM:<x@a.example>").startswith("451 4.3.0")
+
+
+def test_ratelimit_holds_for_all_sessions_of_a_login(site):
+    site.home.control("auth/ratelimit", "4/3600\n")
+    records = make_dirs(site.home.file("cache", "ratelimit"), 0o700)
+
+    def send(login, count):
+        client = site.client()
+        assert client.auth(
+            "PLAIN " + plain(login, PASSWORDS[login])) == OK
+        return client.command("MAIL FROM:<x@a.example>", *[
+            f"RCPT TO:<r{i}@elsewhere.example>" for i in range(count)])[1:]
+
+    limit = "451 4.7.1 sorry, too many recipients in too short a time"
+    assert send("joe", 3) == ["250 2.1.5 ok"] * 3
+    assert send("joe", 3) == ["250 2.1.5 ok", limit, limit]
+    assert send("last", 1) == ["250 2.1.5 ok"]
+    assert "RATELIMIT: joe from 127.0.0.1" in site.log()
+    # Damaged, or not to be written: nothing is sent.
+    write_file(os.path.join(records, "last"), "17 1\n", 0o600)
+    assert send("last", 1) == ["451 4.3.0 unable to count recipients"]
+    assert send("last", 1) == [limit]
+    os.rename(records, records + ".away")
+    assert send("jane@a.example", 1)[0].startswith("451 4.3.0")
+    site.home.control("auth/ratelimit", "many\n")
+    assert send("joe", 1)[0].startswith("451 4.3.0")
