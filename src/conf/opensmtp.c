@@ -1,7 +1,7 @@
 /*
  * Clients that may relay because they have fetched their mail; see header.
  *
- * Nobody waits for anybody: a login opens one file of its own client and no
+ * Nobody waits for anybody: a login touches one file of its own client and no
  * other, and the sweeper takes a file out of the way before it looks for the
  * last time, so that a login at that moment makes another one.
  */
@@ -86,9 +86,33 @@ opensmtp_find(
 	return r;
 }
 
-/* The file's own time becomes now.  QE_ABSENT: it was swept meanwhile. */
+/* QE_SYS for what is no file of this one name. */
 static int
-touch_once(const char *path)
+touch_check(const struct stat *st)
+{
+	if (S_ISREG(st->st_mode) && st->st_nlink == 1)
+		return 0;
+	errno = EINVAL;
+	return QE_SYS;
+}
+
+/* A client that is known: its file is touched by its name alone. */
+static int
+touch_known(const char *path)
+{
+	struct stat st;
+
+	if (utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	/* One that is aside for a moment comes back: it is fresh now. */
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : QE_SYS;
+	return touch_check(&st);
+}
+
+/* QE_ABSENT: it was swept meanwhile. */
+static int
+touch_new(const char *path)
 {
 	struct stat opened, named;
 	int fd = open(path,
@@ -98,14 +122,10 @@ touch_once(const char *path)
 	if (fd < 0)
 		return QE_SYS;
 	if (futimens(fd, NULL) == 0 && fstat(fd, &opened) == 0)
-		r = 0;
+		r = touch_check(&opened);
 	io_close(&fd);
 	if (r != 0)
 		return r;
-	if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1) {
-		errno = EINVAL;
-		return QE_SYS;
-	}
 	if (lstat(path, &named) < 0)
 		return errno == ENOENT ? QE_ABSENT : QE_SYS;
 	return named.st_ino == opened.st_ino ? 0 : QE_ABSENT;
@@ -122,9 +142,11 @@ opensmtp_touch(struct strv directory, struct strv ip)
 	if (r == 0) {
 		int tries = TOUCH_TRIES;
 
-		do
-			r = touch_once(path.data);
-		while (r == QE_ABSENT && --tries > 0);
+		do {
+			r = touch_known(path.data);
+			if (r == QE_ABSENT)
+				r = touch_new(path.data);
+		} while (r == QE_ABSENT && --tries > 0);
 	}
 	buf_free(&path);
 	return r;

@@ -195,6 +195,44 @@ test_touch_takes_no_lock(void **state)
 	close(dir);
 }
 
+/* As many clients at a time, known and new ones, as CPUs would take. */
+static void
+test_touch_ten_thousand_clients(void **state)
+{
+	enum { CLIENTS = 10000, PROCESSES = 4 };
+	char name[32];
+	int status;
+
+	(void)state;
+	for (int p = 0; p < PROCESSES; p++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		for (int i = p; pid == 0 && i < CLIENTS; i += PROCESSES) {
+			snprintf(name, sizeof(name), "192.0.%d.%d", i / 250,
+			    i % 250);
+			if (opensmtp_touch(strv_of(directory), strv_of(name)) !=
+				0 ||
+			    opensmtp_touch(strv_of(directory), strv_of(name)) !=
+				0)
+				_exit(1);
+		}
+		if (pid == 0)
+			_exit(0);
+	}
+	for (int p = 0; p < PROCESSES; p++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		snprintf(name, sizeof(name), "192.0.%d.%d", i / 250, i % 250);
+		assert_int_equal(
+		    opensmtp_find(strv_of(directory), strv_of(name), LIFETIME,
+			(int64_t)time(NULL)),
+		    0);
+	}
+}
+
 static uint64_t
 sweep(int64_t now)
 {
@@ -313,6 +351,8 @@ main(void)
 		    make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    test_touch_takes_no_lock, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(test_touch_ten_thousand_clients,
+		    make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_sweep_removes_what_is_old,
 		    make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
