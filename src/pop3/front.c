@@ -2,20 +2,19 @@
  * The process of qmail-popup that talks to the client: the commands before
  * the login (RFC 1939 section 4, RFC 2449, RFC 2595).
  *
- * Started as root, it becomes qmaild and can start no program.  It opens no
- * file; the keeper is asked for everything that needs rights.  It never reads
- * a byte behind the line of the login, which belongs to the mail server that
- * the checker becomes.
+ * Started as root, it becomes qmaild in an empty root directory.  It can start
+ * no program and open no file, and makes few system calls; the keeper is asked
+ * for everything that needs rights.  It never reads a byte behind the line of
+ * the login, which belongs to the mail server that the checker becomes.
  */
 #include "pop3/front.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sandbox.h"
 #include "pop3/link.h"
 
-#include <errno.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void
@@ -71,7 +70,6 @@ front_begin_tls(struct popup *p)
 	if (ucspi_tls_start(&p->tls, &c->in, &c->out,
 		deadline < c->end_ms ? deadline : c->end_ms) != 0)
 		front_end(p);
-	io_set_nonblocking(c->out.fd, true);
 	buf_reset(&c->line);
 	buf_reset(&p->user);
 	link_encode_tls(&request, &p->tls.facts);
@@ -155,23 +153,92 @@ front_greet(struct popup *p)
 	pop3_ok(&p->conn, buf_cstr(&p->stamp));
 }
 
-/* What is left: the client, the keeper, the log, the TLS process. */
+static const struct sandbox_limit front_limits[] = {
+	{RLIMIT_CORE,   0},
+	{ RLIMIT_NPROC, 0},
+};
+
+/* pipe2 and tee look ahead in a pipe, dup3 is TLS. */
+static const int front_calls[] = {
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_writev,
+	SYS_recvfrom,
+	SYS_sendto,
+	SYS_pipe2,
+	SYS_tee,
+	SYS_close,
+	SYS_dup3,
+	SYS_fcntl,
+#ifdef SYS_poll
+	SYS_poll,
+#endif
+	SYS_ppoll,
+	SYS_brk,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	SYS_mprotect,
+	SYS_getrandom,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_futex,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+#ifdef SYS_time
+	SYS_time,
+#endif
+	SYS_rt_sigreturn,
+	SYS_rt_sigprocmask,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
+};
+
+static int
+front_become_nobody(const struct popup *p)
+{
+	uid_t uid;
+	gid_t gid;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	r = account_ids_from_file(
+	    "/etc/passwd", role_user(ROLE_DAEMON), &uid, &gid);
+	if (r != 0)
+		return r;
+	if (fchdir(p->jail) < 0 || chroot(".") < 0)
+		return QE_SYS;
+	return account_become(uid, gid, NULL, 0);
+}
+
+/*
+ * What is left: the client, the keeper, the log, the TLS process.  A kernel
+ * without filters of calls is no reason to serve nobody.
+ */
 static void
 front_drop_rights(struct popup *p)
 {
-	static const struct rlimit none = { 0, 0 };
-	uid_t uid;
-	gid_t gid;
+	int r = front_become_nobody(p);
+	int filter;
 
-	if (geteuid() == 0 && (account_ids_from_file("/etc/passwd",
-				   role_user(ROLE_DAEMON), &uid, &gid) != 0 ||
-				  account_become(uid, gid, NULL, 0) != 0 ||
-				  setrlimit(RLIMIT_NPROC, &none) < 0)) {
-		trace_event(&p->conn.trace, "ERROR: unable to become %s: %s",
-		    role_user(ROLE_DAEMON), error_text(errno));
-		front_fail(p, "[SYS/TEMP] unable to give up rights");
+	io_close(&p->jail);
+	if (r == 0)
+		r = sandbox_limit(
+		    front_limits, sizeof(front_limits) / sizeof(*front_limits));
+	if (r == 0) {
+		filter = sandbox_calls(
+		    front_calls, sizeof(front_calls) / sizeof(*front_calls));
+		r = filter == QE_ABSENT ? 0 : filter;
 	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (r == 0)
+		return;
+	trace_event(&p->conn.trace, "ERROR: unable to become %s: %s",
+	    role_user(ROLE_DAEMON), error_result_text(r));
+	front_fail(p, "[SYS/TEMP] unable to give up rights");
 }
 
 void
@@ -179,9 +246,10 @@ front_run(struct popup *p)
 {
 	struct pop3_command command;
 
+	/* Holds even against a full socket, which has to stay as it is: the
+	 * next program may not know what to do with one that never waits. */
+	alarm(POPUP_SESSION_MAX + 1);
 	front_drop_rights(p);
-	alarm(POPUP_SESSION_MAX + 1); /* holds even against a full socket */
-	io_set_nonblocking(p->conn.out.fd, true);
 	if (p->tls.state == TLS_IMPLICIT)
 		front_begin_tls(p);
 	front_greet(p);

@@ -36,8 +36,11 @@ struct popup {
 	const char *host;
 	char *const *subprogram;
 	unsigned failures;
+	int jail; /* an empty directory, if we are root; else -1 */
 	int link; /* this process's end */
 };
+
+#define POPUP_JAIL "run/empty" /* root's, and nothing in it */
 
 /* 0, or QE_*: said on descriptor 2, and nothing may be served. */
 int popup_configure(struct popup *p);

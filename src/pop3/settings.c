@@ -87,6 +87,20 @@ load(struct popup *p)
 }
 
 static int
+open_jail(struct popup *p)
+{
+	p->jail = -1;
+	if (geteuid() != 0)
+		return 0;
+	p->jail = open(POPUP_JAIL, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->jail >= 0)
+		return 0;
+	warn("unable to open %s/%s: %s", program_home(), POPUP_JAIL,
+	    error_text(errno));
+	return QE_SYS;
+}
+
+static int
 tell_number(const char *variable, int64_t value)
 {
 	char text[24];
@@ -120,6 +134,8 @@ popup_configure(struct popup *p)
 
 	if (here >= 0 && chdir(program_home()) == 0) {
 		r = load(p);
+		if (r == 0)
+			r = open_jail(p);
 		if (fchdir(here) != 0)
 			r = QE_SYS;
 	}

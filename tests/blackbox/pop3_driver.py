@@ -25,7 +25,7 @@ exit 1
 class Pop3:
     """One running qmail-popup and the client's end of its connection."""
 
-    def __init__(self, home, greet=True, server=None, **env):
+    def __init__(self, home, greet=True, server=None, prefix=(), **env):
         self.home = home
         self.checker = write_file(home.file("checker"), CHECKER, 0o755)
         self.mailbox = make_dirs(home.file("home", "joe"))
@@ -34,12 +34,12 @@ class Pop3:
         log = open(self.log_path, "ab")
         own(self.log_path)
         self.process = subprocess.Popen(
-            [os.path.join(home.bin, "qmail-popup"), home.me, self.checker,
-             *(server or [os.path.join(home.bin, "qmail-pop3d"), "Maildir"])],
+            [*prefix, os.path.join(home.bin, "qmail-popup"), home.me,
+             self.checker, *(server or [os.path.join(home.bin, "qmail-pop3d"), "Maildir"])],
             stdin=theirs, stdout=theirs, stderr=log, cwd=home.path,
             env=home.environment(**{"TCPREMOTEIP": "192.0.2.7",
                                     "MAILBOX": self.mailbox, **env}),
-            **ids_arguments())
+            **({} if prefix else ids_arguments()))
         home.processes.append(self.process)
         log.close()
         theirs.close()

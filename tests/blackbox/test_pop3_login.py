@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -187,22 +188,97 @@ def test_log_line_cannot_be_forged(home, popup, clear):
                      r"<eve> LOGIN: 192\.0\.2\.1 plain <joe>$", s.log(), re.M)
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(pid) for pid in f.read().split()]
+
+
+def status(pid, field):
+    with open(f"/proc/{pid}/status") as f:
+        return re.search(rf"^{field}:[ \t]*(.*)$", f.read(), re.M).group(1)
+
+
 def test_front_has_no_rights(home, popup, clear):
     """Two processes: the one that reads the socket can start nothing."""
     s = popup()
-    with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
-        front, = [int(pid) for pid in f.read().split()]
-    with open(f"/proc/{front}/status") as f:
-        status = f.read()
-    assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    front, = children(s.process.pid)
+    if "SANITIZE" not in os.environ:
+        assert status(front, "NoNewPrivs") == "1"
+        assert status(front, "Seccomp") == "2"
     assert s.ask(b"QUIT") == b"+OK "
     assert s.at_end() and s.process.wait(h.DEADLINE) == 1
 
 
+# As root, with accounts of its own, in a mount namespace.
+AS_ROOT = ["unshare", "-m", "sh", "-c", """
+mount --bind passwd /etc/passwd && exec "$@" """, "sh"]
+
+
+@pytest.fixture
+def as_root(home, popup, clear):
+    if os.geteuid() != 0 or subprocess.run(
+            ["unshare", "-m", "true"], capture_output=True).returncode != 0:
+        pytest.skip("needs root and a mount namespace")
+    h.write_file(home.file("passwd"), "root:x:0:0::/:/bin/sh\n"
+                 "qmaild:x:4715:4716::/:/bin/false\n")
+    os.makedirs(home.file("run", "empty"))
+    # a checker that becomes a user, as they do
+    user = ["setpriv", "--reuid", str(h.TEST_UID), "--regid",
+            str(h.TEST_GID), "--clear-groups"]
+
+    def start(*server, **more):
+        return popup(prefix=AS_ROOT, server=[*user, *server], **more)
+
+    return start
+
+
+def test_front_of_root_is_nobody(home, as_root):
+    s = as_root(os.path.join(home.bin, "qmail-pop3d"), "Maildir")
+    front, = children(s.process.pid)
+    assert status(s.process.pid, "Uid").split() == ["0"] * 4
+    assert status(front, "Uid").split() == ["4715"] * 4
+    assert status(front, "Gid").split() == ["4716"] * 4
+    assert status(front, "Groups").strip() == ""
+    assert os.path.realpath(os.readlink(f"/proc/{front}/root")) == (
+        os.path.realpath(home.file("run", "empty")))
+    assert s.login() == b"+OK "
+    assert s.ask(b"STAT") == b"+OK 0 0"
+    assert s.ask(b"QUIT") == b"+OK "
+
+
+@pytest.mark.parametrize("missing", ["account", "directory"])
+def test_front_of_root_that_cannot_give_up_rights(home, as_root, missing):
+    if missing == "account":
+        h.write_file(home.file("passwd"), "root:x:0:0::/:/bin/sh\n")
+    else:
+        os.rmdir(home.file("run", "empty"))
+    s = as_root("true")
+    assert s.greeting.startswith(b"-ERR [SYS/TEMP] unable to ")
+    assert s.at_end()
+
+
+def test_server_of_others_outlasts_the_checkers_time(home, as_root):
+    """It says nothing to us, but is no longer root."""
+    home.control("auth/timeout", "1\n")
+    s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; read -r word;"
+                "printf '+OK %s\\r\\n' \"$word\"; exit 7")
+    assert s.login() == b"+OK hello"
+    h.wait_for(lambda: "LOGIN: 192.0.2.7 plain <joe>" in s.log(), "LOGIN")
+    assert s.ask(b"NOOP").startswith(b"+OK NOOP")
+    assert s.at_end() and "AUTHFAILED" not in s.log()
+
+
+def test_server_of_others_with_a_bad_end(home, as_root):
+    """No failed login, for those who count them."""
+    s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; exit 1")
+    assert s.login() == b"+OK hello"
+    assert s.at_end() and "AUTHFAILED" not in s.log()
+    assert "LOGIN: 192.0.2.7 plain <joe>" in s.log()
+
+
 def test_front_that_is_killed_ends_the_session(home, popup, clear):
     s = popup()
-    with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
-        os.kill(int(f.read()), signal.SIGKILL)
+    os.kill(children(s.process.pid)[0], signal.SIGKILL)
     assert s.process.wait(h.DEADLINE) == 1
 
 
@@ -215,10 +291,8 @@ def test_passwords_are_forgotten_at_once(home, popup, clear):
     s.send(b"PASS " + secret + b"\r\n")
     h.wait_for(lambda: os.path.exists(home.file("seen")), "the checker")
     assert s.seen()[1].encode() == secret
-    with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
-        children = f.read().split()
     looked = 0
-    for pid in [str(s.process.pid), *children]:
+    for pid in [s.process.pid, *children(s.process.pid)]:
         with open(f"/proc/{pid}/comm") as f:
             if f.read() != "qmail-popup\n":
                 continue
