@@ -1,5 +1,6 @@
 # Programs of this room: objects, external libraries, link and install mode.
-PROGRAMS += checkpassword checkqpasswd checkqpasswd-sasl multicheckpw qpasswd
+PROGRAMS += checkpassword checkmailbox checkqpasswd checkqpasswd-sasl \
+	multicheckpw qpasswd
 
 auth.common := auth/credentials.o auth/run.o
 
@@ -7,6 +8,10 @@ obj.checkpassword  := auth/checkpassword.o $(auth.common) auth/identity.o \
 	auth/password.o
 lib.checkpassword  := -lcrypt
 mode.checkpassword := 0700
+
+obj.checkmailbox   := auth/checkmailbox.o $(auth.common) auth/password.o
+lib.checkmailbox   := -lcdb -lcrypt
+mode.checkmailbox  := 0700
 
 # Clear passwords: libc alone, and started in no time.
 auth.qpasswd := auth/checkqpasswd.o $(auth.common) auth/qpasswd_file.o \
