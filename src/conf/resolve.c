@@ -45,23 +45,70 @@ load_locals(const struct resolver *resolver, struct control_set *out,
 	return 0;
 }
 
+/* All but me, which is as it was at the start; *failed: the file in trouble. */
+struct routes {
+	struct buf envnoathost;
+	struct control_set percenthack, locals, virtualdomains;
+};
+
+static void
+routes_free(struct routes *routes)
+{
+	buf_free(&routes->envnoathost);
+	control_set_free(&routes->percenthack);
+	control_set_free(&routes->locals);
+	control_set_free(&routes->virtualdomains);
+}
+
+static int
+routes_load(const struct resolver *resolver, struct routes *out,
+    const char **failed, struct control_error *err)
+{
+	int r;
+
+	*out = (struct routes){ .envnoathost = BUF_INIT };
+	*failed = "envnoathost";
+	r = control_line(CTL_ENVNOATHOST, &out->envnoathost, err);
+	if (r == 0) {
+		*failed = "percenthack";
+		r = control_set_load(CTL_PERCENTHACK, &out->percenthack, err);
+	}
+	if (r == 0) {
+		*failed = "locals";
+		r = load_locals(resolver, &out->locals, err);
+	}
+	if (r == 0) {
+		*failed = "virtualdomains";
+		r = control_set_load(
+		    CTL_VIRTUALDOMAINS, &out->virtualdomains, err);
+	}
+	if (r != 0)
+		routes_free(out);
+	return r;
+}
+
+static void
+routes_put(struct resolver *resolver, struct routes *routes)
+{
+	resolver->envnoathost = routes->envnoathost;
+	resolver->percenthack = routes->percenthack;
+	resolver->locals = routes->locals;
+	resolver->virtualdomains = routes->virtualdomains;
+}
+
 static int
 load_all(struct resolver *resolver, struct control_error *err)
 {
+	struct routes routes;
+	const char *failed;
 	int r = control_line(CTL_ME, &resolver->me, err);
 
 	if (r != 0 && r != QE_ABSENT)
 		return r;
 	resolver->has_me = r == 0;
-	r = control_line(CTL_ENVNOATHOST, &resolver->envnoathost, err);
+	r = routes_load(resolver, &routes, &failed, err);
 	if (r == 0)
-		r = control_set_load(
-		    CTL_PERCENTHACK, &resolver->percenthack, err);
-	if (r == 0)
-		r = load_locals(resolver, &resolver->locals, err);
-	if (r == 0)
-		r = control_set_load(
-		    CTL_VIRTUALDOMAINS, &resolver->virtualdomains, err);
+		routes_put(resolver, &routes);
 	return r;
 }
 
@@ -87,23 +134,16 @@ int
 resolver_reread(
     struct resolver *resolver, const char **failed, struct control_error *err)
 {
-	struct control_set locals, virtualdomains;
-	int r = load_locals(resolver, &locals, err);
+	struct routes fresh, old = { .envnoathost = resolver->envnoathost,
+		.percenthack = resolver->percenthack,
+		.locals = resolver->locals,
+		.virtualdomains = resolver->virtualdomains };
+	int r = routes_load(resolver, &fresh, failed, err);
 
-	if (r != 0) {
-		*failed = "locals";
+	if (r != 0)
 		return r;
-	}
-	r = control_set_load(CTL_VIRTUALDOMAINS, &virtualdomains, err);
-	if (r != 0) {
-		control_set_free(&locals);
-		*failed = "virtualdomains";
-		return r;
-	}
-	control_set_free(&resolver->locals);
-	control_set_free(&resolver->virtualdomains);
-	resolver->locals = locals;
-	resolver->virtualdomains = virtualdomains;
+	routes_put(resolver, &fresh);
+	routes_free(&old);
 	return 0;
 }
 

@@ -12,8 +12,8 @@ struct resolver; /* opaque */
 
 int resolver_open(struct resolver **out, struct control_error *err);
 /*
- * Re-reads locals and virtualdomains; on failure both old values stay, and
- * *failed names the file ("locals" or "virtualdomains").
+ * Re-reads all but control/me; on failure all old values stay, and *failed
+ * names the file ("locals", "virtualdomains" ...).
  */
 int resolver_reread(
     struct resolver *resolver, const char **failed, struct control_error *err);

@@ -92,7 +92,7 @@ bounce_address(
 }
 
 void
-bounce_add_head(struct buf *out, const struct send_config *config,
+bounce_add_fields(struct buf *out, const struct send_config *config,
     const struct bounce *b, int64_t now)
 {
 	struct buf from = BUF_INIT;
@@ -107,13 +107,36 @@ bounce_add_head(struct buf *out, const struct send_config *config,
 	address_add_quoted(out, buf_view(&from));
 	buf_add_str(out, "\nTo: ");
 	address_add_quoted(out, buf_view(&b->recipient));
-	buf_add_str(out, "\nSubject: failure notice\n\n"
-			 "Hi. This is the qmail-send program at ");
+	buf_add_str(out, "\nSubject: failure notice\n");
+	buf_free(&from);
+}
+
+void
+bounce_add_text(
+    struct buf *out, const struct send_config *config, const struct bounce *b)
+{
+	buf_add_str(out, "Hi. This is the qmail-send program at ");
 	buf_add_view(out, buf_view(&config->bouncehost));
 	buf_add_str(out, ".\n");
 	buf_add_str(out, b->is_double ? double_text : give_up_text);
 	buf_add_char(out, '\n');
-	buf_free(&from);
+}
+
+void
+bounce_add_head(struct buf *out, const struct send_config *config,
+    const struct bounce *b, int64_t now)
+{
+	bounce_add_fields(out, config, b, now);
+	buf_add_char(out, '\n');
+	bounce_add_text(out, config, b);
+}
+
+void
+bounce_add_return_path(struct buf *out, struct strv sender)
+{
+	buf_add_str(out, "Return-Path: <");
+	address_add_quoted(out, bounce_original_sender(sender));
+	buf_add_str(out, ">\n");
 }
 
 void
@@ -122,7 +145,5 @@ bounce_add_middle(struct buf *out, const struct bounce *b, struct strv sender)
 	buf_add_str(out,
 	    b->is_double ? "--- Below this line is the original bounce.\n\n"
 			 : "--- Below this line is a copy of the message.\n\n");
-	buf_add_str(out, "Return-Path: <");
-	address_add_quoted(out, bounce_original_sender(sender));
-	buf_add_str(out, ">\n");
+	bounce_add_return_path(out, sender);
 }

@@ -5,6 +5,7 @@
 #include "conf/control.h"
 #include "send/send.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 static void
@@ -14,6 +15,7 @@ config_free(struct send_config *config)
 	buf_free(&config->bouncehost);
 	buf_free(&config->doublebounceto);
 	buf_free(&config->doublebouncehost);
+	buf_free(&config->bouncestyle);
 }
 
 /* *failed names the file in trouble, err says what and where. */
@@ -29,6 +31,7 @@ config_load(
 		{ CTL_BOUNCEHOST,       &config->bouncehost      },
 		{ CTL_DOUBLEBOUNCETO,   &config->doublebounceto  },
 		{ CTL_DOUBLEBOUNCEHOST, &config->doublebouncehost},
+		{ CTL_BOUNCESTYLE,      &config->bouncestyle     },
 	};
 	const struct {
 		enum ctl id;
@@ -38,6 +41,7 @@ config_load(
 		{ CTL_CONCURRENCYLOCAL,  &config->concurrency[CHANNEL_LOCAL] },
 		{ CTL_CONCURRENCYREMOTE, &config->concurrency[CHANNEL_REMOTE]},
 	};
+	struct strv style;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(lines) / sizeof(*lines); i++) {
@@ -49,7 +53,16 @@ config_load(
 		*failed = numbers[i].id;
 		r = control_int(numbers[i].id, numbers[i].out, err);
 	}
-	return r;
+	if (r != 0)
+		return r;
+	style = buf_view(&config->bouncestyle);
+	config->is_dsn = strv_eq_nocase(style, STRV("dsn"));
+	if (config->is_dsn || strv_eq_nocase(style, STRV("qsbmf")))
+		return 0;
+	*failed = CTL_BOUNCESTYLE;
+	snprintf(err->text, sizeof(err->text),
+	    "control/bouncestyle line 1: neither qsbmf nor dsn");
+	return QE_SYNTAX;
 }
 
 int

@@ -10,62 +10,127 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/spawn.h"
-#include "send/send.h"
+#include "send/dsn.h"
 #include "spool/submit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	INJECT_SECONDS = 3600, /* then the child gives up */
-	INJECT_BUFFER = 65536,
 	INJECT_PIPE_FD = 3,
 	INJECT_OK = 0,
 	INJECT_NO_START = 1,
 	INJECT_TROUBLE = 2
 };
 
-/* 0 or QE_SYS. */
-static int
-copy_file(struct submit *q, const char *path)
-{
-	char buffer[INJECT_BUFFER];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t got;
+/* A file of the queue in memory; an empty one is an empty view. */
+struct mapping {
+	void *at;
+	struct strv bytes;
+};
 
+static int
+map_file(const struct send *s, const struct message *m, enum queue_area area,
+    struct mapping *out)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+	int fd, r = QE_SYS;
+
+	*out = (struct mapping){ .at = MAP_FAILED, .bytes = STRV_EMPTY };
+	message_path(s, m, area, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return QE_SYS;
-	while ((got = io_read(fd, buffer, sizeof(buffer))) > 0)
-		submit_message(q, strv_from(buffer, (size_t)got));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		size_t size = (size_t)st.st_size;
+
+		if (size > 0)
+			out->at =
+			    mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (out->at != MAP_FAILED)
+			out->bytes = strv_from(out->at, size);
+		r = size == 0 || out->at != MAP_FAILED ? 0 : QE_SYS;
+	}
 	io_close(&fd);
-	return got < 0 ? QE_SYS : 0;
+	return r;
 }
 
+/* Sends what is in the buffer and empties it. */
+static int
+hand_over(struct submit *q, struct buf *text)
+{
+	int r = text->err;
+
+	if (r == 0)
+		submit_message(q, buf_view(text));
+	buf_reset(text);
+	return r;
+}
+
+static int
+compose_qsbmf(struct send *s, struct message *m, const struct bounce *b,
+    struct strv paragraphs, struct strv original, struct submit *q)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	bounce_add_head(&text, &s->config, b, s->now);
+	r = hand_over(q, &text);
+	submit_message(q, paragraphs);
+	bounce_add_middle(&text, b, message_sender(m));
+	r = r == 0 ? hand_over(q, &text) : r;
+	submit_message(q, original);
+	return r;
+}
+
+static int
+compose_dsn(struct send *s, struct message *m, const struct bounce *b,
+    struct strv paragraphs, struct strv original, struct submit *q)
+{
+	struct buf text = BUF_INIT;
+	struct strv rest = paragraphs;
+	struct dsn d;
+	int r = dsn_init(&d, m->id, s->now);
+
+	if (r != 0)
+		return r;
+	d.eight_bit =
+	    dsn_has_eight_bit(paragraphs) || dsn_has_eight_bit(original);
+	dsn_add_head(&text, &d, &s->config, b, s->now);
+	r = hand_over(q, &text);
+	submit_message(q, paragraphs);
+	dsn_add_status(&text, &d, &s->config, m->birth);
+	while (r == 0 && dsn_add_recipient(&text, &rest))
+		r = hand_over(q, &text);
+	dsn_add_message(&text, &d, message_sender(m));
+	r = r == 0 ? hand_over(q, &text) : r;
+	submit_message(q, original);
+	dsn_add_end(&text, &d);
+	return r == 0 ? hand_over(q, &text) : r;
+}
+
+/* A child calls it and ends soon: mappings and buffers end with it. */
 static int
 compose(
     struct send *s, struct message *m, const struct bounce *b, struct submit *q)
 {
-	struct strv sender = message_sender(m);
-	char path[QUEUE_PATH_MAX];
-	struct buf text = BUF_INIT;
-	size_t head;
+	struct mapping paragraphs, original;
+	int r = map_file(s, m, QUEUE_BOUNCE, &paragraphs);
 
-	bounce_add_head(&text, &s->config, b, s->now);
-	head = text.len;
-	bounce_add_middle(&text, b, sender);
-	if (text.err != 0)
-		return text.err;
-	submit_message(q, strv_head(buf_view(&text), head));
-	message_path(s, m, QUEUE_BOUNCE, path);
-	if (copy_file(q, path) != 0)
-		return QE_SYS;
-	submit_message(q, strv_skip(buf_view(&text), head));
-	message_path(s, m, QUEUE_MESS, path);
-	if (copy_file(q, path) != 0)
-		return QE_SYS;
+	if (r == 0)
+		r = map_file(s, m, QUEUE_MESS, &original);
+	if (r == 0)
+		r = (s->config.is_dsn ? compose_dsn : compose_qsbmf)(
+		    s, m, b, paragraphs.bytes, original.bytes, q);
+	if (r != 0)
+		return r;
 	submit_sender(q, buf_view(&b->sender));
 	submit_recipient(q, buf_view(&b->recipient));
 	return 0;

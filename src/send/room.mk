@@ -31,7 +31,7 @@ send.shared := send/schedule.o send/idset.o send/outpipe.o send/dirwalk.o \
 obj.qmail-send      := send/qmail-send.o send/events.o send/config.o \
 	send/todo_client.o send/message.o send/settle.o send/finish.o \
 	send/pass.o send/share.o send/delivery.o send/report.o send/spawn_link.o \
-	send/bounce.o send/inject.o send/cleaner.o send/loader.o send/slog.o \
+	send/bounce.o send/dsn.o send/inject.o send/cleaner.o send/loader.o send/slog.o \
 	$(send.shared)
 lib.qmail-send      := -lcdb
 mode.qmail-send     := 0711
@@ -41,5 +41,5 @@ obj.qmail-todo      := send/qmail-todo.o send/intake.o send/search.o \
 lib.qmail-todo      := -lcdb
 mode.qmail-todo     := 0711
 
-TESTABLE += $(send.shared) send/share.o send/spawn_link.o send/bounce.o send/slog.o \
+TESTABLE += $(send.shared) send/share.o send/spawn_link.o send/bounce.o send/dsn.o send/slog.o \
 	send/record.o

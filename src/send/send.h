@@ -13,6 +13,7 @@
  *   delivery.c    delivery slots, starting deliveries
  *   report.c      their results
  *   bounce.c      failure paragraphs and bounce messages
+ *   dsn.c         the latter in the style of RFC 3464
  *   inject.c      bounces on their way into the queue
  *   cleaner.c     qmail-clean's pipes
  *   loader.c      info/ at start-up
@@ -218,6 +219,8 @@ struct loader {
 
 struct send_config {
 	struct buf bouncefrom, bouncehost, doublebounceto, doublebouncehost;
+	struct buf bouncestyle;
+	bool is_dsn; /* bouncestyle says so */
 	int64_t lifetime;
 	int64_t concurrency[CHANNEL_COUNT];
 };
@@ -343,6 +346,13 @@ struct bounce {
 };
 int bounce_address(
     struct bounce *b, const struct send_config *config, struct strv sender);
+/* Date, From, To and Subject. */
+void bounce_add_fields(struct buf *out, const struct send_config *config,
+    const struct bounce *b, int64_t now);
+/* What is said to people in front of the paragraphs. */
+void bounce_add_text(
+    struct buf *out, const struct send_config *config, const struct bounce *b);
+void bounce_add_return_path(struct buf *out, struct strv sender);
 void bounce_add_head(struct buf *out, const struct send_config *config,
     const struct bounce *b, int64_t now);
 void bounce_add_middle(

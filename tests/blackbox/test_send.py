@@ -4,6 +4,8 @@ The script's spawners decide by the recipient: ...perm... fails, ...temp... is
 deferred, ...mangle... is nonsense, ...hold... waits for the file "release";
 everything else succeeds.  What they are asked is kept in "requests".
 """
+import email
+import email.policy
 import json
 import os
 import re
@@ -517,6 +519,54 @@ def test_double_bounce_byte_for_byte(bench):
     b.home.wait_empty()
 
 
+def test_bounce_for_programs(bench):
+    """control/bouncestyle dsn: what a mail reader makes of it."""
+    b = bench
+    b.home.control("bouncestyle", "dsn\n")
+    b.verdict("Dno.\nRemote host said: 550 5.1.1 k\u00e4se\n".encode())
+    b.start()
+    b.inject("hold-me@a.example", "x@a.example", "joe@virt.example",
+             body="Subject: lost\n\nk\u00e4se\n.no end")
+    b.wait("bounce msg")
+    b.wait("to local hold-me@a.example")
+    wait_for(lambda: len(b.ids()) == 1, "the first message to go")
+    with open(b.path("mess", b.only_id()), "rb") as f:
+        m = email.message_from_binary_file(f, policy=email.policy.default)
+    assert not m.defects and m.get_content_type() == "multipart/report"
+    assert m["auto-submitted"] == "auto-replied"
+    assert m["to"] == "hold-me@a.example"
+    text, status, original = m.iter_parts()
+    assert text.get_content().startswith("Hi. This is the qmail-send program "
+                                         "at a.example.\n")
+    assert "<x@a.example>:\nno.\n" in text.get_content()
+    about, *each = status.get_payload()
+    assert about["reporting-mta"] == "dns; a.example" and about["arrival-date"]
+    assert [(p["final-recipient"], p["action"], p["status"],
+             p["diagnostic-code"]) for p in each] == [
+        (f"rfc822; {r}", "failed", "5.1.1", "smtp; 550 5.1.1 k??se")
+        for r in ("x@a.example", "joe@virt.example")]
+    inner = original.get_content()
+    assert inner["return-path"] == "<hold-me@a.example>"
+    assert inner["subject"] == "lost"
+    assert inner.get_payload(decode=True) == "k\u00e4se\n.no end".encode()
+
+
+def test_bouncestyle_on_hup_and_wrong(bench):
+    bench.home.control("doublebounceto", "perm\n")
+    b = bench.start()
+    b.home.control("bouncestyle", "html\n")
+    b.signal(signal.SIGHUP)
+    b.wait("alert: unable to reread control/bouncestyle")
+    b.home.control("bouncestyle", "DSN\n")
+    b.signal(signal.SIGHUP)
+    time.sleep(0.3)
+    b.inject("hold-me@a.example", "perm@a.example")
+    b.wait("to local hold-me@a.example")
+    assert any(b"multipart/report" in b.read("mess", i) for i in b.ids())
+    b.inject("", "perm@a.example")  # its bounce fails, too, and that is all
+    b.wait("triple bounce: discarding")
+
+
 def test_triple_bounce_is_discarded(bench):
     b = bench.start()
     b.inject("#@[]", "perm@a.example")
@@ -785,8 +835,13 @@ def test_hup_rereads(bench):
     b.home.control("locals", "a.example\nnew.example\n")
     b.home.control("concurrencylocal", "33\n")
     b.home.control("concurrencyremote", "500\n")
+    b.home.control("envnoathost", "new.example\n")
+    b.home.control("percenthack", "hack.example\n")
     b.signal(signal.SIGHUP)
-    b.inject("s@x.example", "wake@a.example")
+    b.inject("s@x.example", "wake@a.example", "nohost",
+             "x%far.example@hack.example")
+    b.wait("to local nohost@new.example")
+    b.wait("to remote x@far.example")
     b.wait("local 0/33 remote 0/120")
     b.inject("s@x.example", "two@new.example")
     b.wait("to local two@new.example")

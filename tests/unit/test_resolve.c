@@ -183,6 +183,12 @@ test_reread(void **state)
 	route("u@new.example", CHANNEL_REMOTE, "u@new.example");
 	route("u@v.example", CHANNEL_REMOTE, "u@v.example");
 
+	unit_write("control/envnoathost", STRV("env.example\n"));
+	unit_write("control/percenthack", STRV("p.example\n"));
+	assert_int_equal(resolver_reread(resolver, &failed, &err), 0);
+	route("u", CHANNEL_REMOTE, "u@env.example");
+	route("u%me.example@p.example", CHANNEL_LOCAL, "u@me.example");
+
 	assert_int_equal(mkdir("control/locals", 0700), 0);
 	assert_int_equal(resolver_reread(resolver, &failed, &err), QE_SYS);
 	assert_string_equal(failed, "locals");
