@@ -18,6 +18,7 @@ QMAILQ    = qmailq
 QMAILR    = qmailr
 QMAILS    = qmails
 QMAILT    = qmailt
+QMAILV    = qmailv
 QMAILG    = qmail
 NOFILES   = nofiles
 DESTDIR   =
@@ -86,6 +87,7 @@ $(B)/include/config.h: FORCE
 	echo '#define CONFIG_USER_PASSWD "$(QMAILP)"'; \
 	echo '#define CONFIG_USER_QUEUE "$(QMAILQ)"'; \
 	echo '#define CONFIG_USER_REMOTE "$(QMAILR)"'; \
+	echo '#define CONFIG_USER_SCAN "$(QMAILV)"'; \
 	echo '#define CONFIG_USER_SEND "$(QMAILS)"'; \
 	echo '#define CONFIG_USER_TLS "$(QMAILT)"'; \
 	echo '#define CONFIG_GROUP_QUEUE "$(QMAILG)"'; \
@@ -199,7 +201,7 @@ $(B)/install.conf: FORCE
 	@{ echo 'QMAILHOME="$(QMAILHOME)" SPLIT=$(SPLIT)'; \
 	echo 'QMAILA=$(QMAILA) QMAILD=$(QMAILD) QMAILL=$(QMAILL)'; \
 	echo 'QMAILP=$(QMAILP) QMAILQ=$(QMAILQ) QMAILR=$(QMAILR)'; \
-	echo 'QMAILS=$(QMAILS) QMAILT=$(QMAILT) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
+	echo 'QMAILS=$(QMAILS) QMAILT=$(QMAILT) QMAILV=$(QMAILV) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
 	echo 'PROGRAMS="$(foreach p,$(PROGRAMS) $(SCRIPTS),$(p):$(or $(mode.$(p)),0755))"'; } > $@
 
 # A certificate signed by nobody, where the home has none.

@@ -30,6 +30,7 @@ static const struct {
 	{ P_RBLSMTPD, "rblsmtpd"    },
 	{ P_RSPAWN,   "qmail-rspawn"},
 	{ P_TLS,      "qmail-tls"   },
+	{ P_SCAND,    "qmail-scand" },
 };
 
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };

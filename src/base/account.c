@@ -23,6 +23,7 @@ static const char *const role_users[ROLE_COUNT] = {
 	[ROLE_REMOTE] = CONFIG_USER_REMOTE,
 	[ROLE_SEND] = CONFIG_USER_SEND,
 	[ROLE_TLS] = CONFIG_USER_TLS,
+	[ROLE_SCAN] = CONFIG_USER_SCAN,
 };
 
 const char *

@@ -19,6 +19,7 @@ enum role {
 	ROLE_REMOTE,
 	ROLE_SEND, /* qmail-showctl tells the ids up to here */
 	ROLE_TLS,
+	ROLE_SCAN,
 	ROLE_COUNT
 };
 

@@ -41,7 +41,8 @@ enum control_program {
 	P_NEWVRT = 2048,
 	P_RBLSMTPD = 1 << 16,
 	P_RSPAWN = 1 << 17,
-	P_TLS = 1 << 18
+	P_TLS = 1 << 18,
+	P_SCAND = 1 << 19
 };
 
 enum ctl {

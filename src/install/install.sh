@@ -40,7 +40,7 @@ accounts() {
 	add_group "$QMAILG"
 	add_group "$NOFILES"
 	add_user "$QMAILA" "$NOFILES" "$QMAILHOME/alias"
-	for user in "$QMAILD" "$QMAILL" "$QMAILP" "$QMAILT"; do
+	for user in "$QMAILD" "$QMAILL" "$QMAILP" "$QMAILT" "$QMAILV"; do
 		add_user "$user" "$NOFILES" "$QMAILHOME"
 	done
 	for user in "$QMAILQ" "$QMAILR" "$QMAILS"; do
@@ -108,6 +108,8 @@ home() {
 	# What qmail-smtpd remembers; it is only a cache.
 	dir "$top/cache" root 0755
 	dir "$top/cache/mfcheck" "$QMAILD" 0700
+	# Messages that qmail-scand looks into, as long as it does.
+	dir "$top/cache/scan" "$QMAILV" 0700
 	# What each login has sent lately: control/auth/ratelimit.
 	dir "$top/cache/ratelimit" "$QMAILD" 0700
 	# Messages while plugins look at them; no file there has a name for long.
@@ -206,9 +208,15 @@ configuration() {
 # run files: edited by admins, so an existing one stays
 services() {
 	(cd "$src/service" && find . -name run) | while read -r file; do
+		case $file:$PROGRAMS in
+		./scand/*:*qmail-scand:*) ;;
+		./scand/*) continue ;; # there is none to run
+		esac
 		target=$top/service/$file
 		[ -f "$target" ] && continue
 		dir "$(dirname "$target")" root 0755
+		down=$src/service/$(dirname "$file")/down
+		[ ! -f "$down" ] || cp "$down" "$(dirname "$target")/down"
 		sed -e "s}@QMAILHOME@}$QMAILHOME}g" -e "s}@QMAILD@}$QMAILD}g" \
 			-e "s}@QMAILL@}$QMAILL}g" -e "s}@NOFILES@}$NOFILES}g" \
 			"$src/service/$file" > "$target"

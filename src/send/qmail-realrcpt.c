@@ -14,20 +14,17 @@
 #include "base/error.h"
 #include "base/exitcode.h"
 #include "base/io.h"
+#include "base/listener.h"
 #include "base/program.h"
 #include "conf/mailbox.h"
 #include "conf/mailbox_ask.h"
 #include "send/lookup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,9 +36,6 @@ enum {
 	CHILD_SECONDS = 20,   /* for all of it */
 	FULL_MS = 50          /* between looks for a free place */
 };
-
-static const char SOCKET_NEW[] = MAILBOX_SOCKET ".new";
-static const char LOCK[] = MAILBOX_SOCKET ".lock";
 
 struct child {
 	pid_t pid; /* 0: a free place */
@@ -140,53 +134,27 @@ make_directory(void)
 	die_errno(EX_TEMPORARY, "unable to make %s", MAILBOX_DIRECTORY);
 }
 
-/* Only one of us: a second would take the name from the first. */
-static int
-lock(void)
-{
-	int fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		die_errno(EX_TEMPORARY, "unable to open %s", LOCK);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		die(EX_TEMPORARY, "already running");
-	return fd;
-}
-
-/* The network servers' group may ask, nobody else. */
+/* Only the network servers' group may ask. */
 static void
-open_to_servers(const char *path)
+open_listener(struct server *server)
 {
-	gid_t group;
+	gid_t group, *servers = NULL;
+	int r;
 
-	if (geteuid() != 0)
-		return;
-	if (account_group(account_group_none(), &group) != 0)
-		die(EX_TEMPORARY, "unable to find group %s",
-		    account_group_none());
-	if (lchown(path, 0, group) < 0 || chmod(path, 0660) < 0)
-		die_errno(EX_TEMPORARY, "unable to change %s", path);
-}
-
-/* Binds under another name: nobody meets a socket that is not ready. */
-static int
-listen_socket(void)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX,
-		.sun_path = MAILBOX_SOCKET ".new" };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die_errno(EX_TEMPORARY, "unable to make a socket");
-	if (unlink(SOCKET_NEW) < 0 && errno != ENOENT)
-		die_errno(EX_TEMPORARY, "unable to remove %s", SOCKET_NEW);
-	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
-		die_errno(EX_TEMPORARY, "unable to bind %s", SOCKET_NEW);
-	open_to_servers(SOCKET_NEW);
-	if (listen(fd, BACKLOG) < 0)
-		die_errno(EX_TEMPORARY, "unable to listen");
-	if (rename(SOCKET_NEW, MAILBOX_SOCKET) < 0)
-		die_errno(EX_TEMPORARY, "unable to name %s", MAILBOX_SOCKET);
-	return fd;
+	if (geteuid() == 0) {
+		if (account_group(account_group_none(), &group) != 0)
+			die(EX_TEMPORARY, "unable to find group %s",
+			    account_group_none());
+		servers = &group;
+	}
+	r = listener_lock(MAILBOX_SOCKET, &server->lock);
+	if (r == QE_DENIED)
+		die(EX_TEMPORARY, "already running");
+	if (r == 0)
+		r = listener_open(MAILBOX_SOCKET, SOCK_SEQPACKET, servers,
+		    BACKLOG, &server->listener);
+	if (r != 0)
+		die_errno(EX_TEMPORARY, "unable to make %s", MAILBOX_SOCKET);
 }
 
 /* Takes the children that have ended. */
@@ -260,7 +228,6 @@ main(int argc, char **argv)
 	lookup_init(&server.lookup);
 	lookup_require_ids(&server.lookup);
 	make_directory();
-	server.lock = lock();
-	server.listener = listen_socket();
+	open_listener(&server);
 	accept_all(&server);
 }

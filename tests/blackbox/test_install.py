@@ -27,7 +27,7 @@ cd "$REPO"
 mkdir -p "$WORK/etc"
 cp -a /etc/. "$WORK/etc/"
 mount --bind "$WORK/etc" /etc
-for name in alias qmaild qmaill qmailp qmailq qmailr qmails; do
+for name in alias qmaild qmaill qmailp qmailq qmailr qmails qmailv; do
 	userdel "$name" 2>/dev/null || :
 done
 groupdel nofiles 2>/dev/null || :
@@ -47,7 +47,7 @@ section check
 bin/qmail-showctl --check
 
 section accounts
-getent passwd alias qmaild qmaill qmailp qmailq qmailr qmails
+getent passwd alias qmaild qmaill qmailp qmailq qmailr qmails qmailv
 
 section serve
 useradd -m -d "$WORK/joe" -s /bin/sh joe
