@@ -4,13 +4,14 @@
 set -eu
 
 build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev libssl-dev
-	libclamav-dev libseccomp-dev"
+	libclamav-dev libseccomp-dev libcurl4-openssl-dev"
 demo="$build ucspi-tcp daemontools swaks mpop"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
 	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
-	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon"
-bench="$check postfix dovecot-pop3d"
+	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon
+	knot unbound postfix"
+bench="$check dovecot-pop3d"
 
 case "${1:-build}" in
 build) wanted=$build ;;

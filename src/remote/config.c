@@ -28,7 +28,6 @@ config_free(struct config *config)
 	control_set_free(&config->tlsremote);
 	buf_free(&config->helohost);
 	buf_free(&config->dnsservers);
-	buf_free(&config->cafile);
 }
 
 /* A name that would break out of its command is no name. */
@@ -91,15 +90,6 @@ load_log(struct config *config, struct control_error *err)
 	return 0;
 }
 
-/* Without a default and without a file there is nothing, not an error. */
-static int
-load_optional_line(enum ctl id, struct buf *out, struct control_error *err)
-{
-	int r = control_line(id, out, err);
-
-	return r == QE_ABSENT ? 0 : r;
-}
-
 int
 config_load(struct config *config, struct control_error *err)
 {
@@ -116,8 +106,10 @@ config_load(struct config *config, struct control_error *err)
 	if (r == 0)
 		r = load_log(config, err);
 	if (r == 0)
-		r = load_optional_line(
-		    CTL_DNSSERVERS, &config->dnsservers, err);
+		r = control_line(CTL_DNSSERVERS, &config->dnsservers, err);
+	/* It has no default, so there may be none. */
+	if (r == QE_ABSENT && config->helohost.len > 0)
+		r = 0;
 	if (r == 0 && control_exists(CTL_CAFILE)) {
 		buf_add_str(&config->cafile, "control/cafile");
 		r = buf_cstr(&config->cafile) == NULL ? QE_NOMEM : 0;

@@ -130,6 +130,11 @@ report_insecure(struct dispatch *d, const struct target *target, int r)
 		    "%s has no TLSA record that DNSSEC vouches for, and "
 		    "control/tlsremote asks for one. (#4.7.5)",
 		    name);
+	else if (r == QE_DENIED)
+		report_set(d->report, 'Z',
+		    "%s is not among the exchangers of the MTA-STS policy. "
+		    "(#4.7.5)",
+		    name);
 	else
 		report_set(d->report, 'Z',
 		    "Sorry, I couldn't find out about TLSA records of %s. "
@@ -238,6 +243,7 @@ set_course(struct dispatch *d, struct strv recipient, struct course *course)
 	int r;
 
 	course->key = (struct buf)BUF_LIMIT(SESSION_KEY_MAX);
+	course->security.sts_bytes = (struct buf)BUF_INIT;
 	r = plan_make(d->config, d->host, d->sender, recipient, plan, &err);
 	if (r == 0)
 		r = security_init(
@@ -267,6 +273,7 @@ run_course(struct dispatch *d, struct strv recipient)
 
 	if (set_course(d, recipient, &course) &&
 	    !try_open_session(d, buf_view(&course.key))) {
+		security_find_policy(&course.security, &course.plan);
 		if (route_open(&course.plan, d->names, &route) < 0) {
 			report_set(d->report, 'Z', "Out of memory. (#4.3.0)");
 		} else {
@@ -274,6 +281,7 @@ run_course(struct dispatch *d, struct strv recipient)
 			route_free(&route);
 		}
 	}
+	security_free(&course.security);
 	buf_free(&course.key);
 }
 

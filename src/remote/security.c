@@ -62,6 +62,29 @@ security_init(struct security *security, const struct config *config,
 	return QE_SYNTAX;
 }
 
+void
+security_find_policy(struct security *security, const struct plan *plan)
+{
+	const struct config *config = security->config;
+
+	/* "none" is what the administrator wants; what is above "encrypt"
+	 * does not believe in the DNS either. */
+	if (config->mtasts == 0 || plan->relayed || security->has_sts ||
+	    (security->level != TLS_LEVEL_MAY &&
+		security->level != TLS_LEVEL_ENCRYPT))
+		return;
+	security->has_sts = mtasts_find(plan->name, (int)config->log_fd,
+				&security->sts_bytes, &security->sts) == 0 &&
+			    security->sts.policy.mode == STS_ENFORCE;
+}
+
+void
+security_free(struct security *security)
+{
+	buf_free(&security->sts_bytes);
+	security->has_sts = false;
+}
+
 /* RFC 7672 section 3.1: of the usages only DANE-TA and DANE-EE. */
 static void
 take_tlsa(struct security_want *want, struct strv record)
@@ -129,15 +152,24 @@ int
 security_find(const struct security *security, const struct target *target,
     struct security_want *want)
 {
+	int r = 0;
+
 	memset(want, 0, sizeof(*want));
 	want->raw.max = SECURITY_TLSA_BYTES_MAX;
 	want->level = security->level;
 	want->name = target->name;
-	if (security->config->cafile.len > 0)
-		want->ca_file = security->config->cafile.data;
 	if (security->dane_may || security->level == TLS_LEVEL_DANE)
-		return apply_dane(security, target, want);
-	return 0;
+		r = apply_dane(security, target, want);
+	/* RFC 8461 section 2: DANE comes first. */
+	if (r == 0 && security->has_sts && want->level != TLS_LEVEL_DANE)
+		want->level = TLS_LEVEL_VERIFY;
+	if (want->level == TLS_LEVEL_VERIFY && control_exists(CTL_CAFILE))
+		want->ca_file = "control/cafile";
+	if (r < 0 || !security->has_sts || want->level != TLS_LEVEL_VERIFY)
+		return r;
+	return sts_policy_allows(&security->sts.policy, target->name)
+		   ? 0
+		   : QE_DENIED;
 }
 
 void

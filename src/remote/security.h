@@ -5,6 +5,7 @@
 #ifndef REMOTE_SECURITY_H
 #define REMOTE_SECURITY_H
 
+#include "remote/mtasts.h"
 #include "remote/plan.h"
 #include "remote/route.h"
 #include "smtp/tls_client.h"
@@ -17,6 +18,10 @@ struct security {
 	const struct names *names;   /* lent */
 	enum tls_level level;
 	bool dane_may; /* DANE where there is any, else level */
+	/* An MTA-STS policy that is to be enforced. */
+	bool has_sts;
+	struct buf sts_bytes;
+	struct sts_file sts;
 };
 
 /* What one of them must give. */
@@ -34,8 +39,16 @@ int security_init(struct security *security, const struct config *config,
     const struct names *names, const struct plan *plan,
     struct control_error *err);
 /*
+ * Looks for the MTA-STS policy of the plan's host, where one could ask for
+ * more than the level does; this may take its time.
+ */
+void security_find_policy(struct security *security, const struct plan *plan);
+/* Any number of times after security_init. */
+void security_free(struct security *security);
+/*
  * 0; QE_TEMP (the DNS does not tell), QE_ABSENT (no DANE where it must be);
- * QE_NOMEM.  want is freed by security_want_free in each case.
+ * QE_DENIED (not an exchanger of the MTA-STS policy), QE_NOMEM.  want is freed
+ * by security_want_free in each case.
  */
 int security_find(const struct security *security, const struct target *target,
     struct security_want *want);

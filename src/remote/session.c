@@ -168,7 +168,7 @@ report_tls(const struct peer *peer, struct report *report)
 {
 	if (report->letter == 0 || !peer->has_tls)
 		return;
-	buf_addf(&report->text, "Sent with %s, %s, certificate %s.\n",
+	buf_addf(&report->text, "Encrypted with %s, %s, certificate %s.\n",
 	    peer->tls.facts.protocol, peer->tls.facts.cipher,
 	    peer->tls.verified ? "verified" : "not verified");
 }

@@ -22,6 +22,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -253,7 +254,7 @@ client_run(void)
 {
 	const int fds[FDS] = { FD_CONTROL_FIRST, STDOUT_FILENO, STDIN_FILENO };
 	struct client c = {
-		.wire = {.net_in = FD_NET, .net_out = FD_NET}
+		.wire = {.net_in = FD_NET, .net_out = FD_NET, .data = FD_DATA}
 	};
 	int64_t deadline;
 	int r = read_request(&c);
@@ -264,6 +265,9 @@ client_run(void)
 		give_up(&c, "config", "qmail-tlsd: not a request");
 	deadline = clock_mono_ms() + (int64_t)c.request.timeout_ms;
 	prepare(&c);
+	/* The validity of certificates is a matter of time, and the C library
+	 * opens a file for its zone first; later it could not. */
+	tzset();
 	lock_up(&c);
 	r = wire_handshake(&c.wire, deadline);
 	if (r != 0)

@@ -107,8 +107,11 @@ class Peer:
 
     def session(self, connection):
         self.pending = b""
-        if not self.answer(connection, "greeting"):
-            return
+        if self.answer(connection, "greeting"):
+            self.converse(connection)
+
+    def converse(self, connection):
+        """Commands and their answers, until the session is over."""
         while True:
             line = self.line(connection)
             self.commands.append(line)
