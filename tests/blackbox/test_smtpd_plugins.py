@@ -584,8 +584,9 @@ def test_auth(site):
                 'case $SMTPAUTHUSER in no*) echo "E535 5.7.8 not you";; '
                 '*) echo "HX-Auth: $SMTPAUTHUSER"; echo LR550 wait;; esac')
     site.plugin("mail", f'echo "mail ${{SMTPAUTHUSER-none}}" >>{seen}')
-    client = site.open({"CHECKER": checker})
     site.home.control("auth/delay", "0\n")
+    site.home.control("auth/smtp", "63\n")
+    client = site.open({"CHECKER": checker})
 
     def login(name):
         return client.command("AUTH PLAIN " + base64.b64encode(
