@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -65,7 +66,7 @@ pipes_open(struct pipes *p)
  * when it is a bare word; argv[0] stays as it was given.
  */
 static int
-start(const struct pipes *p, pid_t *pid)
+start(const struct pipes *p, struct submit *submit)
 {
 	char path[SUBMIT_PATH_MAX + 3], name[SUBMIT_PATH_MAX + 1];
 	char *argv[] = { name, NULL };
@@ -80,7 +81,8 @@ start(const struct pipes *p, pid_t *pid)
 		.exit_exec_temp = QQ_EXEC
 	};
 
-	if (program == NULL || *program == '\0')
+	submit->is_foreign = program != NULL && *program != '\0';
+	if (!submit->is_foreign)
 		program = "bin/qmail-queue";
 	if (strlen(program) > SUBMIT_PATH_MAX) {
 		errno = ENAMETOOLONG;
@@ -90,7 +92,7 @@ start(const struct pipes *p, pid_t *pid)
 	snprintf(path, sizeof(path), "%s%s",
 	    strchr(program, '/') == NULL ? "./" : "", program);
 	s.fds[SUBMIT_CUSTOM_FD] = s.fds[SUBMIT_CUSTOM_FD_OLD] = p->custom[1];
-	return spawn_program(&s, pid);
+	return spawn_program(&s, &submit->pid);
 }
 
 int
@@ -100,7 +102,7 @@ submit_open(struct submit *s)
 
 	if (pipes_open(&p) != 0)
 		return QE_SYS;
-	if (start(&p, &s->pid) != 0) {
+	if (start(&p, s) != 0) {
 		pipes_close(&p);
 		return QE_SYS;
 	}
@@ -109,6 +111,7 @@ submit_open(struct submit *s)
 	s->custom_fd = p.custom[0];
 	p.message[1] = p.envelope[1] = p.custom[0] = -1;
 	pipes_close(&p);
+	s->message_left_fd = s->envelope_left_fd = -1;
 	s->failed = false;
 	s->deadline_ms = IO_FOREVER;
 	s->custom_len = s->used = 0;
@@ -178,6 +181,31 @@ put(struct submit *s, int fd, struct strv bytes)
 	s->used += bytes.len;
 }
 
+/*
+ * All is written: opens the other end of the pipe, to look into it when the
+ * program has ended.  Not sooner, as without a reader writing has to fail.
+ */
+static int
+open_other_end(const struct submit *s, int fd)
+{
+	char path[32];
+
+	if (!s->is_foreign || fd < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static bool
+is_left_over(int *fd)
+{
+	int n = 0;
+	bool left = *fd >= 0 && ioctl(*fd, FIONREAD, &n) == 0 && n > 0;
+
+	io_close(fd);
+	return left;
+}
+
 static void
 put_record(struct submit *s, struct strv letter, struct strv address)
 {
@@ -202,6 +230,7 @@ submit_sender(struct submit *s, struct strv sender)
 	/* A cut message must never look like a whole one. */
 	if (s->failed)
 		io_close(&s->envelope_fd);
+	s->message_left_fd = open_other_end(s, s->message_fd);
 	io_close(&s->message_fd);
 	put_record(s, STRV("F"), sender);
 }
@@ -224,10 +253,15 @@ submit_close(struct submit *s, int64_t deadline_ms, struct submit_result *out)
 		s->failed = true; /* there was no sender */
 	put(s, s->envelope_fd, STRV("\0"));
 	flush_to(s, s->envelope_fd);
+	s->envelope_left_fd = open_other_end(s, s->envelope_fd);
 	/* The envelope first: its early end tells the child to stop. */
 	io_close(&s->envelope_fd);
 	io_close(&s->message_fd);
 	r = submit_child_wait(s, deadline_ms, &status);
+	if (is_left_over(&s->message_left_fd))
+		s->failed = true;
+	if (is_left_over(&s->envelope_left_fd))
+		s->failed = true;
 	submit_child_result(s, r, status, out);
 }
 

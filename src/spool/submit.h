@@ -4,7 +4,8 @@
  *
  * The program may be anything: one that reads nothing, says too much or leaves
  * a child behind that holds its descriptors does not block the caller beyond
- * the deadline.  Callers ignore SIGPIPE and do not ignore SIGCHLD.
+ * the deadline, and one that exits 0 without having read all has not queued
+ * the message.  Callers ignore SIGPIPE and do not ignore SIGCHLD.
  */
 #ifndef SPOOL_SUBMIT_H
 #define SPOOL_SUBMIT_H
@@ -25,6 +26,10 @@ struct submit {
 	pid_t pid; /* of the child: the "qp" number */
 	int message_fd, envelope_fd, custom_fd;
 	bool failed; /* a write failed; nothing more is sent */
+	/* Of a program in the place of qmail-queue: the pipes' reading ends,
+	 * to see whether it has read all; -1: not known. */
+	bool is_foreign;
+	int message_left_fd, envelope_left_fd;
 	/* Bounds every write; IO_FOREVER after submit_open, callers may set it.
 	 * When it passes nothing more is sent, and submit_close says so. */
 	int64_t deadline_ms;

@@ -276,6 +276,30 @@ test_unread_is_no_success(void **state)
 }
 
 static void
+test_unread_is_no_success_however_little(void **state)
+{
+	static const struct {
+		const char *script;
+		bool ok;
+	} cases[] = {
+		{"exit 0",				   false},
+		{ "cat >/dev/null; exit 0",                  false},
+		{ "cat <&1 >/dev/null; exit 0",              false},
+		{ "cat >/dev/null; cat <&1 >/dev/null",      true },
+		{ "cat <&1 >/dev/null; exec cat >/dev/null", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct submit_result r = run(cases[i].script, LONG_MS);
+
+		assert_int_equal(r.ok, cases[i].ok);
+		assert_string_equal(
+		    r.text, r.ok ? "" : "qq read error (#4.3.0)");
+	}
+}
+
+static void
 test_poisoned_address(void **state)
 {
 	struct submit_result r;
@@ -374,6 +398,7 @@ main(void)
 		IN_SCRATCH(test_deadline),
 		IN_SCRATCH(test_deadline_of_writes),
 		IN_SCRATCH(test_unread_is_no_success),
+		IN_SCRATCH(test_unread_is_no_success_however_little),
 		IN_SCRATCH(test_poisoned_address),
 		IN_SCRATCH(test_abort),
 		IN_SCRATCH(test_absent_program),
