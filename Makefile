@@ -59,6 +59,7 @@ LIBRARIES := smtp spool conf mail base
 ARCHIVES  := $(LIBRARIES:%=$(B)/lib/%.a)
 PROGRAMS  :=
 SCRIPTS   :=
+PLUGINS   :=
 include $(sort $(wildcard src/*/room.mk))
 
 BINARIES := $(PROGRAMS:%=$(B)/bin/%)
@@ -201,8 +202,9 @@ $(B)/install.conf: FORCE
 	@{ echo 'QMAILHOME="$(QMAILHOME)" SPLIT=$(SPLIT)'; \
 	echo 'QMAILA=$(QMAILA) QMAILD=$(QMAILD) QMAILL=$(QMAILL)'; \
 	echo 'QMAILP=$(QMAILP) QMAILQ=$(QMAILQ) QMAILR=$(QMAILR)'; \
+	echo 'PLUGINS="$(PLUGINS)"'; \
 	echo 'QMAILS=$(QMAILS) QMAILT=$(QMAILT) QMAILV=$(QMAILV) QMAILG=$(QMAILG) NOFILES=$(NOFILES)'; \
-	echo 'PROGRAMS="$(foreach p,$(PROGRAMS) $(SCRIPTS),$(p):$(or $(mode.$(p)),0755))"'; } > $@
+	echo 'PROGRAMS="$(foreach p,$(filter-out $(PLUGINS),$(PROGRAMS) $(SCRIPTS)),$(p):$(or $(mode.$(p)),0755))"'; } > $@
 
 # A certificate signed by nobody, where the home has none.
 cert:

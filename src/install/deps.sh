@@ -8,6 +8,7 @@ build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev libssl
 demo="$build ucspi-tcp daemontools swaks mpop"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
+	spamd spamc
 	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
 	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon
 	knot unbound postfix"

@@ -100,7 +100,7 @@ new_alias() {
 
 home() {
 	dir "$top" root 0755
-	for sub in bin boot control doc users man man/man1 man/man5 man/man7 \
+	for sub in bin plugins boot control doc users man man/man1 man/man5 man/man7 \
 		man/man8 run service; do
 		dir "$top/$sub" root 0755
 	done
@@ -112,6 +112,8 @@ home() {
 	dir "$top/cache/scan" "$QMAILV" 0700
 	# What each login has sent lately: control/auth/ratelimit.
 	dir "$top/cache/ratelimit" "$QMAILD" 0700
+	# Whom the plugin greylist knows.
+	dir "$top/cache/greylist" "$QMAILD" 0700
 	# Messages while plugins look at them; no file there has a name for long.
 	dir "$top/cache/content" "$QMAILD" 0700
 	# What qmail-remote and qmail-mtasts remember.
@@ -174,6 +176,11 @@ programs() {
 		cp "$B/bin/$name" "$top/bin/.$name.new"
 		own "$top/bin/.$name.new" "$owner" "$mode"
 		mv "$top/bin/.$name.new" "$top/bin/$name"
+	done
+	for name in $PLUGINS; do
+		cp "$B/bin/$name" "$top/plugins/.$name.new"
+		own "$top/plugins/.$name.new" root 0755
+		mv "$top/plugins/.$name.new" "$top/plugins/$name"
 	done
 }
 

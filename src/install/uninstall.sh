@@ -9,6 +9,9 @@ top=${DESTDIR:-}$QMAILHOME
 for entry in $PROGRAMS; do
 	rm -f "$top/bin/${entry%%:*}"
 done
+for name in $PLUGINS; do
+	rm -f "$top/plugins/$name"
+done
 for page in man/*.[1578]; do
 	[ -f "$page" ] || continue
 	rm -f "$top/man/man${page##*.}/$(basename "$page")"
