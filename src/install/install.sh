@@ -114,6 +114,8 @@ home() {
 	dir "$top/cache/ratelimit" "$QMAILD" 0700
 	# Whom the plugin greylist knows.
 	dir "$top/cache/greylist" "$QMAILD" 0700
+	# Messages whose client may not know that they are queued.
+	dir "$top/cache/hangup" "$QMAILD" 0700
 	# Messages while plugins look at them; no file there has a name for long.
 	dir "$top/cache/content" "$QMAILD" 0700
 	# What qmail-remote and qmail-mtasts remember.

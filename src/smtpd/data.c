@@ -11,6 +11,7 @@
 #include "smtpd/answer.h"
 #include "smtpd/arrival.h"
 #include "smtpd/commands.h"
+#include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/plugins.h"
@@ -161,12 +162,25 @@ delivery_add_envelope(struct session *s, struct delivery *d)
 		submit_recipient(&d->submit, recipient);
 }
 
+static struct reply
+queued(struct session *s, int64_t qp)
+{
+	s->idle = 0;
+	return reply_makef(250, "2.6.0", "ok %lld qp %lld",
+	    (long long)clock_wall(), (long long)qp);
+}
+
 /* Commits, and tells how that went. */
 static struct reply
 delivery_commit(struct session *s, struct delivery *d)
 {
 	struct submit_result result = { .ok = false };
+	int64_t qp;
 
+	if (fingerprint_is_known(s, &qp)) {
+		delivery_abort(d);
+		return queued(s, qp);
+	}
 	d->submit.deadline_ms = delivery_stop(s, s->tx.dot_deadline_ms);
 	if (plugins_hold_message(s) && plugins_send_message(s, &d->submit) != 0)
 		return reply_make(451, "4.3.0", "unable to read the message");
@@ -181,9 +195,8 @@ delivery_commit(struct session *s, struct delivery *d)
 	d->submitting = false;
 	if (!result.ok)
 		return answer_of_queue(&result);
-	s->idle = 0;
-	return reply_makef(250, "2.6.0", "ok %lld qp %ld",
-	    (long long)clock_wall(), (long)d->submit.pid);
+	fingerprint_keep(s, d->submit.pid);
+	return queued(s, d->submit.pid);
 }
 
 /* Checks and plugins, which see the whole message; true if it may pass. */

@@ -8,6 +8,7 @@
 #include "base/program.h"
 #include "smtpd/auth.h"
 #include "smtpd/commands.h"
+#include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/plugins.h"
@@ -95,6 +96,7 @@ converse(struct session *s)
 			session_say(s, &last);
 			return;
 		}
+		fingerprint_heard(s);
 		log_client(s, buf_view(&s->line));
 		command_run(s, flaws);
 	}

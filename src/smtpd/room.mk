@@ -10,7 +10,7 @@ smtpd.objects := $(addprefix smtpd/,session.o settings.o transaction.o \
 smtpd.objects += $(addprefix smtpd/,auth.o auth_exchange.o rate_record.o \
 	checks/norelay.o checks/ratelimit.o)
 smtpd.objects += $(addprefix smtpd/,plugins.o plugins_apply.o \
-	plugins_content.o plugin_child.o)
+	plugins_content.o plugin_child.o fingerprint.o)
 smtpd.objects += $(addprefix smtpd/,exchangers.o callback.o callback_cache.o \
 	callback_limits.o origin.o checks/mfcheck.o checks/mxblacklist.o)
 # What looks at the message on its way.

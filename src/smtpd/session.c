@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "smtp/line.h"
 #include "smtpd/auth.h"
+#include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
 #include "smtpd/plugins.h"
 
@@ -80,6 +81,7 @@ session_free(struct session *s)
 	transaction_free(&s->tx);
 	notes_free(&s->notes);
 	plugins_free(&s->plugins);
+	fingerprint_free(&s->fingerprint);
 	settings_free(&s->settings);
 	buf_free(&s->helo);
 	buf_free(&s->line);

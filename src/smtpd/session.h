@@ -44,6 +44,7 @@ struct peer {
 };
 
 struct auth;
+struct fingerprint;
 struct plugins;
 
 struct session {
@@ -61,9 +62,10 @@ struct session {
 	bool hides_input;         /* what is no command may be a secret */
 	struct buf helo;          /* name given in HELO or EHLO */
 	struct transaction tx;
-	struct notes notes;      /* what checks remember */
-	struct plugins *plugins; /* NULL: none are configured */
-	int64_t deadline_ms;     /* of the whole session */
+	struct notes notes;              /* what checks remember */
+	struct plugins *plugins;         /* NULL: none are configured */
+	struct fingerprint *fingerprint; /* NULL before the first message */
+	int64_t deadline_ms;             /* of the whole session */
 	unsigned junk, idle;
 	struct buf line;    /* the present command */
 	struct buf scratch; /* the reply under way */

@@ -1,11 +1,13 @@
 /* Who looks at the message under way, and hands it to each of them. */
 #include "smtpd/tap.h"
+#include "smtpd/fingerprint.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/plugins.h"
 
 #include <stddef.h>
 
-const struct tap *const taps_list[] = { &tap_clamd, &plugins_tap, NULL };
+const struct tap *const taps_list[] = { &tap_clamd, &plugins_tap,
+	&fingerprint_tap, NULL };
 
 void
 taps_begin(
