@@ -1,10 +1,10 @@
 /*
- * Constant databases, through tinycdb.
+ * Constant databases; written through tinycdb.
  *
- * The reader uses read(2), never a mapping: a file that is cut short while it
- * is open gives a result code, not a signal.  What the library takes on trust
- * is tested here: that all tables and records lie within the file, and that
- * the file did not change under a look-up.
+ * The reader is our own: it uses pread(2), never a mapping, so that a file that
+ * is cut short while it is open gives a result code, not a signal, and as few
+ * calls as can be.  All tables and records must lie within the file, and it
+ * must not change under a look-up.
  */
 #include "base/cdb.h"
 #include "base/buf.h"
@@ -26,6 +26,10 @@ enum {
 	CDB_TABLES = 256,
 	CDB_HEADER = CDB_TABLES * 8, /* bytes: position and slots of each */
 	CDB_SLOT = 8,
+	CDB_SLOTS_AT_ONCE = 16,
+	CDB_RECORD = 8,  /* bytes of its two lengths */
+	CDB_GUESS = 256, /* bytes of a value that are read with its key */
+	CDB_HASH_START = 5381,
 	CDB_LOCK_TRIES = 100
 };
 
@@ -33,7 +37,9 @@ struct cdb_reader {
 	int fd;
 	struct stat st;
 	int64_t data_end; /* where the first table begins */
-	struct buf value;
+	bool has_kept;
+	struct buf value, kept;
+	unsigned char header[CDB_HEADER];
 };
 
 /*
@@ -67,19 +73,19 @@ check_tables(
 static int
 reader_load(struct cdb_reader *reader)
 {
-	unsigned char header[CDB_HEADER];
 	ssize_t n;
 
 	if (fstat(reader->fd, &reader->st) < 0)
 		return QE_SYS;
 	if (!S_ISREG(reader->st.st_mode))
 		return QE_CORRUPT;
-	n = io_read(reader->fd, header, sizeof(header));
+	n = io_read(reader->fd, reader->header, sizeof(reader->header));
 	if (n < 0)
 		return QE_SYS;
-	if (n != (ssize_t)sizeof(header))
+	if (n != (ssize_t)sizeof(reader->header))
 		return QE_CORRUPT;
-	return check_tables(header, reader->st.st_size, &reader->data_end);
+	return check_tables(
+	    reader->header, reader->st.st_size, &reader->data_end);
 }
 
 int
@@ -109,6 +115,7 @@ cdb_reader_free(struct cdb_reader **reader)
 		return;
 	io_close(&(*reader)->fd);
 	buf_free(&(*reader)->value);
+	buf_free(&(*reader)->kept);
 	free(*reader);
 	*reader = NULL;
 }
@@ -130,64 +137,163 @@ cdb_reader_is_stale(const struct cdb_reader *reader, const char *path)
 	return stat(path, &st) < 0 || !same_content(&st, &reader->st);
 }
 
-/* Reads the value that cdb_seek left the descriptor at. */
+/* Exactly n bytes: what was checked to lie within the file is missing only if
+ * the file has been cut. */
 static int
-read_value(struct cdb_reader *reader, cdbi_t len)
+read_at(const struct cdb_reader *reader, void *to, size_t n, int64_t at)
 {
-	off_t at = lseek(reader->fd, 0, SEEK_CUR);
-	char *to;
+	ssize_t got;
 
-	if (at < 0)
+	do
+		got = pread(reader->fd, to, n, at);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
 		return QE_SYS;
-	if (at < CDB_HEADER || at + (off_t)len > reader->data_end)
-		return QE_CORRUPT;
-	buf_reset(&reader->value);
-	to = buf_reserve(&reader->value, len);
+	return (size_t)got == n ? 0 : QE_CORRUPT;
+}
+
+/* Adds n bytes of the file to the reader's value. */
+static int
+add_value(struct cdb_reader *reader, size_t n, int64_t at)
+{
+	char *to = buf_reserve(&reader->value, n);
+	int r;
+
 	if (to == NULL)
 		return reader->value.err == QE_LIMIT ? QE_CORRUPT : QE_NOMEM;
-	if (len > INT_MAX || cdb_bread(reader->fd, to, (int)len) < 0)
+	r = read_at(reader, to, n, at);
+	if (r == 0)
+		reader->value.len += n;
+	return r;
+}
+
+/* The record at a place: 0 with its value, or QE_ABSENT for another key. */
+static int
+read_record(struct cdb_reader *reader, struct strv key, int64_t at)
+{
+	int64_t left = reader->data_end - at;
+	size_t want = CDB_RECORD + key.len + CDB_GUESS;
+	int64_t key_len, whole;
+	int r;
+
+	if (at < CDB_HEADER || left < CDB_RECORD)
 		return QE_CORRUPT;
-	reader->value.len = len;
+	want = left < (int64_t)want ? (size_t)left : want;
+	buf_reset(&reader->value);
+	r = add_value(reader, want, at);
+	if (r != 0)
+		return r;
+	key_len = cdb_unpack((unsigned char *)reader->value.data);
+	whole = CDB_RECORD + key_len +
+		cdb_unpack((unsigned char *)reader->value.data + 4);
+	if (whole > left)
+		return QE_CORRUPT;
+	if (key_len != (int64_t)key.len ||
+	    !strv_eq(strv_from(reader->value.data + CDB_RECORD, key.len), key))
+		return QE_ABSENT;
+	if (whole > (int64_t)want)
+		r = add_value(reader, (size_t)whole - want, at + (int64_t)want);
+	if (r != 0)
+		return r;
+	buf_truncate(&reader->value, (size_t)whole);
+	buf_consume(&reader->value, CDB_RECORD + key.len);
 	return 0;
 }
 
-/*
- * 0 with the value in the reader, QE_ABSENT, or an error.  Within bounds that
- * were checked, the end of the file (EIO) comes too early only in a damaged
- * one.
- */
-static int
-seek_value(struct cdb_reader *reader, struct strv key)
+static uint32_t
+hash_of(struct strv key)
 {
-	cdbi_t len = 0;
-	int found = cdb_seek(reader->fd, key.ptr, (unsigned)key.len, &len);
+	uint32_t hash = CDB_HASH_START;
 
-	if (found > 0)
-		return read_value(reader, len);
-	if (found == 0)
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash * 33) ^ (unsigned char)key.ptr[i];
+	return hash;
+}
+
+int
+cdb_reader_seek(struct cdb_reader *reader, struct strv key, struct strv *value)
+{
+	uint32_t hash = hash_of(key);
+	const unsigned char *table = reader->header + 8 * (hash % CDB_TABLES);
+	int64_t start = cdb_unpack(table);
+	uint32_t slots = cdb_unpack(table + 4);
+	uint32_t first = slots == 0 ? 0 : (hash >> 8) % slots;
+	unsigned char block[CDB_SLOTS_AT_ONCE * CDB_SLOT];
+	uint32_t n, count;
+
+	/* key.len is what may be large; a record's lengths have 32 bits. */
+	if (key.len > UINT32_MAX)
 		return QE_ABSENT;
-	return errno == EIO || errno == EINVAL || errno == EPROTO ? QE_CORRUPT
-								  : QE_SYS;
+	for (n = 0; n < slots; n += count) {
+		uint32_t index = (uint32_t)(((uint64_t)first + n) % slots);
+		int r;
+
+		count = slots - index; /* to the table's end, then round */
+		count = count < slots - n ? count : slots - n;
+		if (count > CDB_SLOTS_AT_ONCE)
+			count = CDB_SLOTS_AT_ONCE;
+		r = read_at(reader, block, CDB_SLOT * count,
+		    start + CDB_SLOT * (int64_t)index);
+		for (uint32_t i = 0; r == 0 && i < count; i++) {
+			const unsigned char *slot = block + CDB_SLOT * i;
+
+			if (cdb_unpack(slot + 4) == 0)
+				return QE_ABSENT;
+			if (cdb_unpack(slot) != hash)
+				continue;
+			r = read_record(reader, key, cdb_unpack(slot + 4));
+			if (r == 0)
+				*value = buf_view(&reader->value);
+			if (r != QE_ABSENT)
+				return r;
+			r = 0;
+		}
+		if (r != 0)
+			return r;
+	}
+	return QE_ABSENT;
+}
+
+int
+cdb_reader_check(const struct cdb_reader *reader)
+{
+	struct stat now;
+
+	if (fstat(reader->fd, &now) < 0)
+		return QE_SYS;
+	return same_content(&now, &reader->st) ? 0 : QE_CORRUPT;
 }
 
 int
 cdb_reader_find(struct cdb_reader *reader, struct strv key, struct strv *value)
 {
-	struct stat now;
-	int r;
+	int r = cdb_reader_seek(reader, key, value);
+	int changed;
 
-	if (key.len > UINT_MAX)
-		return QE_ABSENT;
-	r = seek_value(reader, key);
 	if (r != 0 && r != QE_ABSENT)
 		return r;
-	if (fstat(reader->fd, &now) < 0)
-		return QE_SYS;
-	if (!same_content(&now, &reader->st))
-		return QE_CORRUPT;
-	if (r == 0)
-		*value = buf_view(&reader->value);
-	return r;
+	changed = cdb_reader_check(reader);
+	return changed != 0 ? changed : r;
+}
+
+int
+cdb_reader_keep(struct cdb_reader *reader, struct strv key, struct strv *value)
+{
+	struct strv found;
+	int r;
+
+	if (!reader->has_kept) {
+		r = cdb_reader_seek(reader, key, &found);
+		if (r != 0)
+			return r;
+		buf_reset(&reader->kept);
+		buf_add_view(&reader->kept, found);
+		if (reader->kept.err != 0)
+			return QE_NOMEM;
+		reader->has_kept = true;
+	}
+	*value = buf_view(&reader->kept);
+	return 0;
 }
 
 struct cdb_writer {

@@ -1,4 +1,4 @@
-/* Constant databases, through tinycdb. */
+/* Constant databases (cdb). */
 #ifndef BASE_CDB_H
 #define BASE_CDB_H
 
@@ -14,6 +14,19 @@ int cdb_reader_open(const char *path, struct cdb_reader **out);
  * it was opened (never a wrong value); QE_SYS, QE_NOMEM.
  */
 int cdb_reader_find(
+    struct cdb_reader *reader, struct strv key, struct strv *value);
+/*
+ * The same without looking whether the file has changed in place: for several
+ * look-ups that belong together, with one cdb_reader_check after the last.
+ */
+int cdb_reader_seek(
+    struct cdb_reader *reader, struct strv key, struct strv *value);
+int cdb_reader_check(const struct cdb_reader *reader); /* 0, CORRUPT, SYS */
+/*
+ * As cdb_reader_seek for the one key that is asked for every time: read once,
+ * and the view lives as long as the reader.
+ */
+int cdb_reader_keep(
     struct cdb_reader *reader, struct strv key, struct strv *value);
 /* True if path now names another file or content than was opened. */
 bool cdb_reader_is_stale(const struct cdb_reader *reader, const char *path);

@@ -90,7 +90,7 @@ probe(struct cdb_reader *cdb, struct strv key, struct strv local,
     struct strv wildcards, struct user_entry *out)
 {
 	struct strv value;
-	int r = cdb_reader_find(cdb, key, &value);
+	int r = cdb_reader_seek(cdb, key, &value);
 
 	if (r == 0)
 		return entry_from_value(value, STRV_EMPTY, out);
@@ -100,7 +100,7 @@ probe(struct cdb_reader *cdb, struct strv key, struct strv local,
 		if (kept > 0 &&
 		    strv_find(wildcards, key.ptr[kept]) == STRV_NPOS)
 			continue;
-		r = cdb_reader_find(cdb, strv_head(key, kept + 1), &value);
+		r = cdb_reader_seek(cdb, strv_head(key, kept + 1), &value);
 		if (r == 0)
 			return entry_from_value(
 			    value, strv_skip(local, kept), out);
@@ -111,23 +111,25 @@ probe(struct cdb_reader *cdb, struct strv key, struct strv local,
 static int
 find_in(struct cdb_reader *cdb, struct strv local, struct user_entry *out)
 {
-	struct buf wildcards = BUF_INIT;
 	struct buf key = BUF_INIT;
-	struct strv value;
-	int r = cdb_reader_find(cdb, STRV_EMPTY, &value);
+	struct strv wildcards;
+	int r = cdb_reader_keep(cdb, STRV_EMPTY, &wildcards);
+	int changed;
 
 	if (r != 0)
 		return r == QE_ABSENT ? QE_CORRUPT : r;
-	buf_add_view(&wildcards, value); /* the next look-up takes the view */
 	buf_add_char(&key, '!');
 	buf_add_lower(&key, local);
 	buf_add_char(&key, '\0');
-	r = wildcards.err != 0 || key.err != 0
-		? QE_NOMEM
-		: probe(cdb, buf_view(&key), local, buf_view(&wildcards), out);
-	buf_free(&wildcards);
+	r = key.err != 0 ? QE_NOMEM
+			 : probe(cdb, buf_view(&key), local, wildcards, out);
 	buf_free(&key);
-	return r;
+	changed = cdb_reader_check(cdb);
+	if (changed == 0)
+		return r;
+	if (r == 0)
+		user_entry_free(out);
+	return changed;
 }
 
 int

@@ -39,8 +39,8 @@ SCRIPTS  += elq pinq qail
 obj.qreceipt        := local/qreceipt.o local/tool.o
 static.qreceipt     := 1
 
+# The list of who is logged in is the C library's: musl has none.
 obj.qbiff           := local/qbiff.o
-static.qbiff        := 1
 
 obj.maildir2mbox    := local/maildir2mbox.o local/messages.o
 static.maildir2mbox := 1

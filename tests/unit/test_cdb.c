@@ -43,6 +43,48 @@ make_cdb(const char *name)
 	assert_null(writer);
 }
 
+/* Values longer than what is read with the key; keys that share a start. */
+static void
+test_seek_keep_check(void **state)
+{
+	static char big[70000];
+	struct cdb_reader *reader;
+	struct cdb_writer *writer;
+	struct strv value, kept, again;
+	struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+
+	(void)state;
+	memset(big, 'b', sizeof(big));
+	assert_int_equal(cdb_writer_open("cdb.tmp", 0640, &writer), 0);
+	assert_int_equal(
+	    cdb_writer_add(writer, STRV("big"), strv_from(big, sizeof(big))),
+	    0);
+	assert_int_equal(cdb_writer_add(writer, STRV(""), STRV("kept")), 0);
+	for (int i = 0; i < KEYS; i++)
+		assert_int_equal(cdb_writer_add(writer, STRV("same"),
+				     strv_from(big, (size_t)i)),
+		    0);
+	assert_int_equal(cdb_writer_commit(&writer, "cdb"), 0);
+	assert_int_equal(cdb_reader_open("cdb", &reader), 0);
+	assert_int_equal(cdb_reader_keep(reader, STRV(""), &kept), 0);
+	assert_int_equal(cdb_reader_seek(reader, STRV("big"), &value), 0);
+	assert_true(strv_eq(value, strv_from(big, sizeof(big))));
+	assert_int_equal(cdb_reader_seek(reader, STRV("same"), &value), 0);
+	assert_int_equal(value.len, 0);
+	assert_int_equal(
+	    cdb_reader_seek(reader, STRV("bi"), &value), QE_ABSENT);
+	assert_int_equal(
+	    cdb_reader_seek(reader, strv_from(big, sizeof(big)), &value),
+	    QE_ABSENT);
+	assert_true(strv_eq(kept, STRV("kept")));
+	assert_int_equal(cdb_reader_keep(reader, STRV(""), &again), 0);
+	assert_ptr_equal(again.ptr, kept.ptr);
+	assert_int_equal(cdb_reader_check(reader), 0);
+	assert_int_equal(utimensat(AT_FDCWD, "cdb", times, 0), 0);
+	assert_int_equal(cdb_reader_check(reader), QE_CORRUPT);
+	cdb_reader_free(&reader);
+}
+
 static void
 test_find(void **state)
 {
@@ -241,6 +283,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seek_keep_check),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_open_failures),
 		cmocka_unit_test(test_every_truncation_is_corrupt),
