@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/io.h"
+#include "mail/maildir_quota.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -337,16 +338,23 @@ bool
 maildrop_commit(struct maildrop *m)
 {
 	bool complete = true;
+	int64_t bytes = 0, removed = 0;
 
 	for (size_t i = 0; i < m->count; i++) {
 		const char *name = maildrop_name(m, i);
 
 		if (m->messages[i].is_deleted) {
-			if (unlinkat(maildrop_dir(m, i), name, 0) < 0)
+			if (unlinkat(maildrop_dir(m, i), name, 0) < 0) {
 				complete = false;
+				continue;
+			}
+			removed++;
+			bytes += (int64_t)m->messages[i].size;
 		} else if (m->messages[i].is_new) {
 			maildrop_move_to_cur(m, name);
 		}
 	}
+	if (removed > 0)
+		maildir_quota_removed(AT_FDCWD, bytes, removed);
 	return complete;
 }

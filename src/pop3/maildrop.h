@@ -54,8 +54,8 @@ int maildrop_open_message(
 void maildrop_delete(struct maildrop *m, size_t index);
 void maildrop_undelete_all(struct maildrop *m);
 /*
- * Unlinks what is deleted and moves the rest of new/ to cur/.  False if
- * something deleted is still there.
+ * Unlinks what is deleted, notes it in maildirsize if there is one, and moves
+ * the rest of new/ to cur/.  False if something deleted is still there.
  */
 bool maildrop_commit(struct maildrop *m);
 

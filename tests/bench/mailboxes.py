@@ -93,7 +93,7 @@ class Ours:
 
 class Theirs(postfix_peer.Postfix):
     def __init__(self, boxes):
-        last = "b" if boxes == 1 else "b${1}"
+        last = "b" if boxes == 1 else "b$${1}"  # main.cf undoes it
         pattern = "box@" if boxes == 1 else \
             r"([0-9][0-9][0-9]|^[0-9][0-9]?)box@"
         super().__init__("virtual_mailbox_maps = inline:{x=y} "

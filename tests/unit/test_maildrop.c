@@ -205,6 +205,31 @@ test_maildrop_commits(void **state)
 }
 
 static void
+test_maildrop_notes_what_went(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop m;
+	struct buf text;
+
+	put(f, "new/1", 10, NOW - 9);
+	put(f, "cur/2.h,S=20:2,S", 20, NOW - 8);
+	put(f, "cur/3", 30, NOW - 7);
+	assert_int_equal(maildrop_open(f->maildir, NOW, &m), 0);
+	unit_write("maildirsize", STRV("1000S\n60 3\n"));
+	maildrop_delete(&m, 0);
+	maildrop_delete(&m, 1);
+	assert_true(maildrop_commit(&m));
+	text = unit_read("maildirsize");
+	assert_buf(&text, "1000S\n60 3\n-30 -2\n");
+	buf_free(&text);
+	assert_int_equal(unlink("maildirsize"), 0);
+	maildrop_delete(&m, 2);
+	assert_false(maildrop_commit(&m)); /* two of them are gone already */
+	assert_int_equal(access("maildirsize", F_OK), -1);
+	maildrop_free(&m);
+}
+
+static void
 test_maildrop_reports_what_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -240,6 +265,7 @@ main(void)
 		WITH_FIXTURE(test_maildrop_lists_only_files),
 		WITH_FIXTURE(test_maildrop_sweeps_tmp),
 		WITH_FIXTURE(test_maildrop_commits),
+		WITH_FIXTURE(test_maildrop_notes_what_went),
 		WITH_FIXTURE(test_maildrop_reports_what_stays),
 		WITH_FIXTURE(test_maildrop_missing),
 	};
