@@ -47,3 +47,6 @@ TESTABLE += admin/alias_lines.o admin/alias_files.o
 
 obj.newaliases    := admin/newaliases.o admin/alias_lines.o admin/alias_files.o
 lib.newaliases    := -lcdb
+
+PROGRAMS += tcp-env
+obj.tcp-env       := admin/tcp-env.o
