@@ -26,7 +26,7 @@
 static const char usage[] =
     "qmail-mailbox [-H hash] [-q quota] add|passwd|remove address | "
     "alias address target ... | unalias address | "
-    "catchall domain target|none | list [domain]";
+    "catchall domain target|none | list [domain] | compile";
 
 struct request {
 	struct buf address; /* in lower case */
@@ -226,6 +226,10 @@ run_verb(struct request *q, char **words)
 	if (strcmp(words[0], "list") == 0 &&
 	    (words[1] == NULL || words[2] == NULL)) {
 		run_list(q, words[1]);
+		return;
+	}
+	if (strcmp(words[0], "compile") == 0 && words[1] == NULL) {
+		site_compile_logins();
 		return;
 	}
 	if (words[1] == NULL)

@@ -285,6 +285,16 @@ def test_damaged_text_keeps_the_database(joe):
     assert login(joe, f"joe@{D}", PASSWORD)[0] == 0
 
 
+def test_text_changed_by_hand(joe):
+    line = text(joe, "users/mailboxes")
+    h.write_file(joe.file("users", "mailboxes"),
+                 "# by hand\n" + line.replace("joe@", "Ann@"), 0o600)
+    assert login(joe, f"ann@{D}", PASSWORD)[0] == 1
+    mailbox(joe, "compile", check=True)
+    assert login(joe, f"ann@{D}", PASSWORD)[0] == 0
+    assert login(joe, f"joe@{D}", PASSWORD)[0] == 1
+
+
 def test_strange_assignment_is_left_alone(home):
     home.assignments.append(f"+{D}-:bob:1000:1000:/home/bob:-::")
     home.write_assignments()
