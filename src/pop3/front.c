@@ -158,7 +158,7 @@ static const struct sandbox_limit front_limits[] = {
 	{ RLIMIT_NPROC, 0},
 };
 
-/* pipe2 and tee look ahead in a pipe, dup3 is TLS. */
+/* pipe2 and tee look ahead in a pipe, dup2 and dup3 are TLS. */
 static const int front_calls[] = {
 	SYS_read,
 	SYS_write,
@@ -170,6 +170,9 @@ static const int front_calls[] = {
 	SYS_tee,
 	SYS_close,
 	SYS_dup3,
+#ifdef SYS_dup2
+	SYS_dup2,
+#endif
 	SYS_fcntl,
 #ifdef SYS_poll
 	SYS_poll,
