@@ -174,7 +174,7 @@ testable = $(addprefix $(B)/obj/,$(foreach room,$(shell sed -n \
 $(B)/unit/%: tests/unit/%.c $(ARCHIVES) $$(call testable,$$*)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $< \
-		$(call testable,$*) $(ARCHIVES) -lcmocka -lcdb -lpcre2-8 -lcrypto
+		$(call testable,$*) $(ARCHIVES) -lcmocka -lcdb -lpcre2-8 -lcrypto -lcrypt
 
 # Manual pages: ".\" CONTROLS program" becomes the table of its controls.
 $(B)/man/%: man/% $(B)/tool/control-table

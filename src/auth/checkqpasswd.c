@@ -10,7 +10,7 @@
  */
 #include "auth/credentials.h"
 #include "auth/proof.h"
-#include "auth/qpasswd_file.h"
+#include "auth/qpasswd_check.h"
 #include "auth/run.h"
 #include "base/account.h"
 #include "base/die.h"
@@ -24,8 +24,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define SECRETS_FILE ".qpasswd"
 
 static void
 find_user(struct strv login, struct qpasswd_user *user)
@@ -70,91 +68,24 @@ become(const struct qpasswd_user *user)
 	}
 }
 
-/*
- * The passwords of the home; of somebody else's home whatever there is, so
- * that an unknown login takes as long.
- */
-static void
-read_secrets(struct qpasswd_user *user, struct buf *secrets)
-{
-	int dir = open(buf_cstr(&user->home),
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-	int r;
-
-	if (dir < 0 && user->known)
-		die_errno(EX_TEMPORARY, "unable to open the home directory");
-	r = dir < 0 ? QE_ABSENT
-		    : qpasswd_read_at(dir, SECRETS_FILE, user->uid, secrets);
-	io_close(&dir);
-	if (!user->known || r == 0 || r == QE_ABSENT)
-		return;
-	if (r == QE_DENIED)
-		die(EX_TEMPORARY,
-		    SECRETS_FILE ": must be a file of its user, closed to "
-				 "others");
-	die(EX_TEMPORARY, SECRETS_FILE ": %s", error_result_text(r));
-}
-
-static void
-judge(const struct proof *p, struct strv password, bool *match,
-    struct buf *answer)
-{
-	struct buf said = BUF_LIMIT(PROOF_ANSWER_MAX);
-	bool right = false;
-	int r = proof_check(p, password, &right, &said);
-
-	if (r == QE_SYNTAX)
-		die(CHECK_MISUSE, "the private file makes no sense");
-	if (r != 0)
-		die(EX_TEMPORARY, "%s: %s", p->sasl,
-		    r == QE_ABSENT ? "not available here"
-				   : error_result_text(r));
-	if (right && !*match)
-		buf_add_view(answer, buf_view(&said));
-	*match |= right;
-	buf_free_secret(&said);
-}
-
-/* Any of the lines may be right; all are tried, and at least one. */
-static bool
-matches(const struct proof *p, struct strv secrets, struct buf *answer)
-{
-	unsigned tried = 0;
-	bool match = false;
-
-	while (secrets.len > 0 && tried < QPASSWD_PASSWORDS_MAX) {
-		struct strv line = strv_cut(&secrets, '\n', NULL);
-
-		if (line.len == 0)
-			continue;
-		judge(p, line, &match, answer);
-		tried++;
-	}
-	if (tried == 0) {
-		judge(p, STRV("nobody has this password"), &match, answer);
-		match = false;
-	}
-	return match;
-}
-
 /* Refuses by ending, or leaves the answer for the server. */
 static void
 check(struct qpasswd_user *user, struct proof *p)
 {
-	struct buf secrets = BUF_LIMIT(QPASSWD_SECRET_MAX);
 	struct buf answer = BUF_LIMIT(PROOF_ANSWER_MAX);
-	bool match;
+	struct check_trouble trouble;
+	int code;
 	int r = proof_read(p);
 
 	if (r != 0)
 		die(r == QE_SYS ? EX_TEMPORARY : CHECK_MISUSE,
 		    "unable to read the private file: %s",
 		    error_result_text(r));
-	read_secrets(user, &secrets);
-	match = matches(p, buf_view(&secrets), &answer);
-	buf_free_secret(&secrets);
-	if (!match || !user->known)
-		_exit(CHECK_REFUSED);
+	code = qpasswd_check(user, p, &answer, &trouble);
+	if (code == CHECK_REFUSED)
+		_exit(code);
+	if (code != 0)
+		die(code, "%s", trouble.text);
 	if (proof_leave(p, &answer) != 0)
 		die_errno(EX_TEMPORARY, "unable to write the private file");
 	buf_free_secret(&answer);

@@ -62,6 +62,21 @@ credentials_read(int fd, struct credentials *out)
 	return r;
 }
 
+int
+credentials_take(struct strv bytes, struct credentials *out)
+{
+	int r = QE_LIMIT;
+
+	if (bytes.len <= CREDENTIALS_MAX) {
+		memcpy(out->bytes, bytes.ptr, bytes.len);
+		out->len = bytes.len;
+		r = credentials_split(out);
+	}
+	if (r != 0)
+		credentials_wipe(out);
+	return r;
+}
+
 void
 credentials_wipe(struct credentials *c)
 {

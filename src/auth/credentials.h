@@ -23,6 +23,8 @@ struct credentials {
  * nothing.
  */
 int credentials_read(int fd, struct credentials *out);
+/* The same from bytes in memory, which are copied. */
+int credentials_take(struct strv bytes, struct credentials *out);
 void credentials_wipe(struct credentials *c);
 
 #endif

@@ -57,6 +57,20 @@ proof_open(struct proof *p, const char *sasl, const struct credentials *given)
 	return m->has_file ? proof_open_file(p) : 0;
 }
 
+int
+proof_open_facts(struct proof *p, const char *sasl,
+    const struct credentials *given, struct strv facts)
+{
+	*p = (struct proof){ .sasl = sasl,
+		.given = given,
+		.facts_fd = -1,
+		.facts = BUF_LIMIT(PROOF_FACTS_MAX) };
+	if (find(sasl) == NULL)
+		return QE_ABSENT;
+	buf_add_view(&p->facts, facts);
+	return p->facts.err;
+}
+
 /* Compares hexadecimal digits of a digest with what the client sent. */
 static void
 compare_hex(

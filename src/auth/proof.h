@@ -40,6 +40,12 @@ const char *proof_elsewhere(const char *sasl);
  */
 int proof_open(
     struct proof *p, const char *sasl, const struct credentials *given);
+/*
+ * Without a file: the facts, copied, are what it would hold.  0; QE_ABSENT (no
+ * such mechanism); QE_LIMIT, QE_NOMEM.
+ */
+int proof_open_facts(struct proof *p, const char *sasl,
+    const struct credentials *given, struct strv facts);
 /* Reads the private file: 0; QE_SYNTAX, QE_LIMIT, QE_SYS, QE_NOMEM. */
 int proof_read(struct proof *p);
 /*

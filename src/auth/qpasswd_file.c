@@ -86,14 +86,10 @@ qpasswd_next(struct qpasswd_reader *r)
 
 /* Closed to others, and in the hands of nobody but its owner and root. */
 static int
-check_mode(int fd, uid_t owner)
+check_mode(const struct stat *st, uid_t owner)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return QE_SYS;
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 027) != 0 ||
-	    (st.st_uid != owner && st.st_uid != 0))
+	if (!S_ISREG(st->st_mode) || (st->st_mode & 027) != 0 ||
+	    (st->st_uid != owner && st->st_uid != 0))
 		return QE_DENIED;
 	return 0;
 }
@@ -103,16 +99,17 @@ qpasswd_read_at(int dir, const char *name, uid_t owner, struct buf *out)
 {
 	int fd =
 	    openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return errno == ENOENT  ? QE_ABSENT
 		       : errno == ELOOP ? QE_DENIED
 					: QE_SYS;
-	r = check_mode(fd, owner);
+	r = fstat(fd, &st) < 0 ? QE_SYS : check_mode(&st, owner);
 	/* Whole at once: no pieces of it are left behind in the heap. */
-	if (r == 0 && out->max <= QPASSWD_SECRET_MAX)
-		buf_reserve(out, out->max);
+	if (r == 0 && (uintmax_t)st.st_size < out->max)
+		buf_reserve(out, (size_t)st.st_size + 1);
 	if (r == 0)
 		r = file_read_fd(fd, out);
 	io_close(&fd);

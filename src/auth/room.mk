@@ -1,6 +1,6 @@
 # Programs of this room: objects, external libraries, link and install mode.
 PROGRAMS += checkpassword checkmailbox checkqpasswd checkqpasswd-sasl \
-	multicheckpw qpasswd
+	multicheckpw qpasswd qmail-authd
 
 auth.common := auth/credentials.o auth/run.o
 
@@ -15,7 +15,7 @@ mode.checkmailbox  := 0700
 
 # Clear passwords: libc alone, and started in no time.
 auth.qpasswd := auth/checkqpasswd.o $(auth.common) auth/qpasswd_file.o \
-	auth/proof_file.o
+	auth/qpasswd_check.o auth/proof_file.o
 obj.checkqpasswd    := $(auth.qpasswd) auth/proof_clear.o
 static.checkqpasswd := 1
 mode.checkqpasswd   := 0700
@@ -34,5 +34,13 @@ obj.qpasswd  := auth/qpasswd.o auth/qpasswd_edit.o auth/qpasswd_file.o \
 	auth/qpasswd_home.o
 mode.qpasswd := 0755
 
+obj.qmail-authd  := auth/qmail-authd.o auth/authd.o $(auth.common) \
+	auth/qpasswd_file.o auth/qpasswd_check.o auth/proof.o \
+	auth/proof_digest.o auth/proof_file.o auth/proof_scram.o \
+	auth/identity.o auth/password.o
+lib.qmail-authd  := -lcrypt -lcrypto
+mode.qmail-authd := 0755
+
 TESTABLE += auth/credentials.o auth/identity.o auth/qpasswd_file.o \
-	auth/qpasswd_edit.o auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o
+	auth/qpasswd_edit.o auth/qpasswd_check.o auth/authd.o \
+	auth/password.o auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o

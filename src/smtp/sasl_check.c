@@ -10,6 +10,7 @@
 #include "base/exitcode.h"
 #include "base/io.h"
 #include "base/spawn.h"
+#include "smtp/sasl_ask.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -185,10 +186,13 @@ sasl_check(struct sasl *x, struct sasl_checker *how, struct buf *challenge)
 	char bytes[SASL_ANSWER_MAX];
 	struct strv answer = STRV_EMPTY;
 	enum sasl_result result;
-	int r = sasl_check_start(x, how, &c);
+	int r;
 
 	buf_reset(challenge);
 	how->trouble = NULL;
+	if (sasl_ask_is_socket(how->argv[0]))
+		return sasl_ask(x, how, challenge);
+	r = sasl_check_start(x, how, &c);
 	if (r == QE_LIMIT) /* more than descriptor 3 may hold */
 		return SASL_REFUSED;
 	if (r != 0) {

@@ -22,8 +22,10 @@ enum {
 };
 
 struct sasl_checker {
-	char *const *argv; /* [0] is searched in $PATH; lent */
-	int fds[3];        /* descriptors 0-2 of it, or SPAWN_FD_NULL */
+	/* [0] is searched in $PATH, or "unix:path", the socket of a resident
+	 * checker (smtp/sasl_ask.h; not with passes_on); lent */
+	char *const *argv;
+	int fds[3]; /* descriptors 0-2 of it, or SPAWN_FD_NULL */
 	/* The checker becomes the next program, which takes the connection
 	 * over and calls sasl_check_inherited(). */
 	bool passes_on;

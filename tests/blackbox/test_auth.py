@@ -1,26 +1,32 @@
 """AUTH with clients that others wrote, by each mechanism."""
 import os
+import socket
 import subprocess
 
 import pytest
 
-from auth_home import PASSWORDS, add_logins
-from home import DEADLINE, ROOT, ids_arguments, make_dirs, wait_for, write_file
+from auth_home import CHECKER, HASHED, PASSWORDS, add_logins
+from home import DEADLINE, stop, wait_for, write_file
 from smtpd_driver import Queue
 
 TO = "someone@elsewhere.example"
 
 
 class Site:
-    """One server with two checkers, for all tests of this file."""
+    """One server with two checkers, or a resident one, for all tests here."""
 
-    def __init__(self, home):
+    def __init__(self, home, resident):
         self.home = home
         add_logins(home)
         self.queue = Queue(home)
+        if resident:
+            with open(home.file("authd.log"), "wb") as log:
+                home.spawn([os.path.join(home.bin, "qmail-authd"), "authd"],
+                           stdin=subprocess.DEVNULL, stderr=log)
+            wait_for(lambda: os.path.exists(home.file("authd")), "the socket")
         self.port = home.server(
-            [os.path.join(home.bin, "qmail-smtpd"), "multicheckpw", "2",
-             "checkqpasswd", "checkpassword", "true"],
+            [os.path.join(home.bin, "qmail-smtpd"),
+             *(["unix:authd"] if resident else CHECKER.split())],
             env=self.queue.environment)
 
     def log(self):
@@ -29,11 +35,12 @@ class Site:
             return f.read()
 
 
-@pytest.fixture(scope="module")
-def site(session_dir, bin_dir):
+@pytest.fixture(scope="module", params=["checkers", "resident"])
+def site(request, session_dir, bin_dir):
     import home as home_module
-    path = os.path.join(session_dir, "auth-site")
-    made = Site(home_module.Home(path, bin_dir))
+    path = os.path.join(session_dir, f"auth-site-{request.param}")
+    made = Site(home_module.Home(path, bin_dir, me="a.example"),
+                request.param == "resident")
     yield made
     made.home.stop_all()
 
@@ -104,3 +111,49 @@ def test_curl(site, scratch, mechanism):
     assert f"AUTH {mechanism}" in said
     code, said = run(*argv, "--user", "last:wrong")
     assert code == 67, said
+
+
+def test_both_kinds_of_passwords(site):
+    for login, password in (HASHED, ("joe", PASSWORDS["joe"]),
+                            ("joe", "second of joe")):
+        argv = ["swaks", "--server", "127.0.0.1", "--port", str(site.port),
+                "--quit-after", "AUTH", "--auth", "PLAIN", "--auth-user",
+                login, "--auth-password"]
+        assert run(*argv, password)[0] == 0
+        assert run(*argv, password + "x")[0] != 0
+
+
+def test_resident_checker_survives(site):
+    """Nonsense on its socket, idlers, a worker that dies; and it ends."""
+    path = site.home.file("authd")
+    if not os.path.exists(path):
+        pytest.skip("of the resident one")
+    idlers = [packets(path) for _ in range(3)]
+    for junk in (b"x", b"\0" * 100, b"plain\0joe\0", os.urandom(4000),
+                 b"y" * 60000):
+        with packets(path) as s:
+            s.send(junk)
+            assert s.recv(100) in (b"2", b"1")
+    master = site.home.processes[-2].pid
+    with open(f"/proc/{master}/task/{master}/children") as f:
+        workers = [int(p) for p in f.read().split()]
+    assert len(workers) == 4
+    os.kill(workers[0], 9)
+    question = f"plain\0joe\0{PASSWORDS['joe']}\0\0".encode()
+    for _ in range(8):
+        with packets(path) as s:
+            s.send(question)
+            assert s.recv(100) == b"0"
+    for s in idlers:
+        s.close()
+    done = site.home.run("qmail-authd", "authd")
+    assert done.returncode == 111 and b"there already" in done.stderr
+    assert stop(site.home.processes[-2]) == 0
+    assert not os.path.exists(path)
+
+
+def packets(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(DEADLINE)
+    s.connect(path)
+    return s
