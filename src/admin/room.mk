@@ -50,3 +50,7 @@ lib.newaliases    := -lcdb
 
 PROGRAMS += tcp-env
 obj.tcp-env       := admin/tcp-env.o
+PROGRAMS += qmail-hold
+obj.qmail-hold    := admin/qmail-hold.o admin/queued.o admin/walk.o
+mode.qmail-hold   := 0700
+TESTABLE += admin/queued.o

@@ -7,6 +7,7 @@
 #include "send/send.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
 	REQUESTS_MAX = 1 << 20,  /* bytes of requests in memory */
@@ -239,16 +240,22 @@ open_add(struct lane *lane, struct message *m)
 	lane->open_count++;
 }
 
+/* The pass is over before its time, and comes again soon. */
+static void
+cut_short(struct track *t, int64_t when)
+{
+	t->exhausted = t->cut = true;
+	if (t->retry > when)
+		t->retry = when;
+}
+
 /* Others need the memory of a list that can go on with nothing. */
 static void
 give_way(struct send *s, enum channel c)
 {
 	struct message *m = open_take(&s->lanes[c]);
-	struct track *t = &m->tracks[c];
 
-	t->exhausted = t->cut = true;
-	if (t->retry > s->now + BLOCKED_RETRY)
-		t->retry = s->now + BLOCKED_RETRY;
+	cut_short(&m->tracks[c], s->now + BLOCKED_RETRY);
 	message_settle(s, m);
 }
 
@@ -321,6 +328,16 @@ start_some(struct send *s, struct message *m, enum channel c)
 	}
 }
 
+/* A list that is held between two of its recipients (qmail-hold(8)). */
+static bool
+is_held(const struct track *t)
+{
+	struct stat st;
+
+	return t->chunk != NULL && fstat(t->fd, &st) == 0 &&
+	       (st.st_mode & S_ISVTX) != 0;
+}
+
 void
 lane_fill(struct send *s, enum channel c)
 {
@@ -332,6 +349,8 @@ lane_fill(struct send *s, enum channel c)
 		/* Failures that nobody can write down must not pile up. */
 		if (m->notes.len > NOTES_FULL)
 			m->tracks[c].exhausted = m->tracks[c].cut = true;
+		else if (pass_peek(s, m, c) && is_held(&m->tracks[c]))
+			cut_short(&m->tracks[c], s->now + HELD_RETRY);
 		start_some(s, m, c);
 		if (pass_peek(s, m, c))
 			open_add(&s->lanes[c], m);

@@ -25,6 +25,7 @@ struct arrival {
 	uint64_t id;
 	bool replace; /* records of an earlier life may exist */
 	uint64_t size;
+	bool is_held; /* qmail-hold(8): no first attempt from memory */
 	struct strv bytes;
 	void *mapping; /* NULL: bytes are in t->envelope */
 	struct envelope envelope;
@@ -122,6 +123,7 @@ stat_message(struct intake *t, struct arrival *a)
 		return QE_TEMP;
 	}
 	a->size = (uint64_t)st.st_size;
+	a->is_held = (st.st_mode & S_ISVTX) != 0;
 	return 0;
 }
 
@@ -150,7 +152,7 @@ is_small(const struct arrival *a)
 	size_t count = 0;
 	char letter;
 
-	if (a->replace || a->bytes.len > INTAKE_FRESH_BYTES)
+	if (a->replace || a->is_held || a->bytes.len > INTAKE_FRESH_BYTES)
 		return false;
 	while (record_next(&rest, &letter, &text) == 0)
 		count++;
@@ -276,12 +278,31 @@ intake_write(struct intake *t, const struct link_message *message)
 	link_encode(&job->reply, &l);
 }
 
+/*
+ * Anybody can write to the trigger.  That an old message is due now is
+ * believed if its file says so, which only its owner can make it do.
+ */
+static void
+look_again(struct intake *t, uint64_t id)
+{
+	const struct link_message l = { .type = LINK_LOOK, .id = id };
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+
+	queue_path(&t->layout, QUEUE_INFO, id, path);
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & S_ISGID) != 0 && intake_tell(t, &l) &&
+	    chmod(path, st.st_mode & 07777 & ~(mode_t)S_ISGID) < 0)
+		intake_note_file(t, "unable to change the mode of", path, "");
+}
+
 /* False if it must wait for credit, and all others behind it. */
 static bool
 take_in(struct intake *t, uint64_t id, bool is_found)
 {
 	struct arrival a = { .id = id };
 	bool must_wait = false;
+	int r;
 
 	if (is_known(t, id)) {
 		/* Perhaps a new message with the number of an old one. */
@@ -289,7 +310,10 @@ take_in(struct intake *t, uint64_t id, bool is_found)
 			t->search_again = true;
 		return true;
 	}
-	if (read_envelope(t, &a) != 0 || stat_message(t, &a) != 0) {
+	r = read_envelope(t, &a);
+	if (r == QE_ABSENT)
+		look_again(t, id);
+	if (r != 0 || stat_message(t, &a) != 0) {
 		unmap_file(&a);
 		return true;
 	}

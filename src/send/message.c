@@ -182,6 +182,17 @@ read_info(struct message *m, const char *path)
 	return 0;
 }
 
+/* By the mark that qmail-hold(8) puts on the message itself. */
+static bool
+is_held(const struct send *s, const struct message *m)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+
+	message_path(s, m, QUEUE_MESS, path);
+	return lstat(path, &st) == 0 && (st.st_mode & S_ISVTX) != 0;
+}
+
 struct message *
 message_open(struct send *s, uint64_t id, int *wait)
 {
@@ -195,6 +206,8 @@ message_open(struct send *s, uint64_t id, int *wait)
 	m = message_add(s, id);
 	message_path(s, m, QUEUE_INFO, path);
 	r = read_info(m, path);
+	if (r == 0 && is_held(s, m))
+		r = QE_DENIED;
 	if (r == 0) {
 		m->has_records = true;
 		for (int c = 0; c < CHANNEL_COUNT; c++)

@@ -243,10 +243,24 @@ is_idle(const struct send *s)
 	       (s->todo.lost || s->todo.writing == 0) && inject_is_idle(s);
 }
 
+/* What an administrator has released: one look at all for any number. */
+static void
+expedite_some(struct send *s)
+{
+	if (s->due.count == 0)
+		return;
+	for (int c = 0; c < CHANNEL_COUNT; c++)
+		entry_heap_expedite_some(
+		    &s->lanes[c].schedule.retries, s->now, &s->due);
+	entry_heap_expedite_some(&s->later, s->now, &s->due);
+	idset_free(&s->due);
+}
+
 static void
 turn(struct send *s)
 {
 	handle_signals(s);
+	expedite_some(s);
 	loader_turn(s);
 	settle_due(s);
 	settle_old(s);

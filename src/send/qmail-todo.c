@@ -119,6 +119,7 @@ obey(struct intake *t, const struct link_message *l)
 	case LINK_WRITTEN:
 	case LINK_NOTE:
 	case LINK_STRAY:
+	case LINK_LOOK:
 		break;
 	}
 	return QE_SYNTAX;

@@ -36,12 +36,10 @@ entry_heap_next(const struct entry_heap *heap)
 	return heap->count == 0 ? SCHEDULE_NEVER : heap->items[0].when;
 }
 
-/* Lets the entry sink from the root to its place. */
+/* Lets the entry sink from the free place i to where it belongs. */
 static void
-sink_from_root(struct entry_heap *heap, struct entry last)
+sink_from(struct entry_heap *heap, size_t i, struct entry last)
 {
-	size_t i = 0;
-
 	for (;;) {
 		size_t child = 2 * i + 1;
 
@@ -66,7 +64,7 @@ entry_heap_take(struct entry_heap *heap, int64_t now, uint64_t *id)
 	*id = heap->items[0].id;
 	heap->count--;
 	if (heap->count > 0)
-		sink_from_root(heap, heap->items[heap->count]);
+		sink_from(heap, 0, heap->items[heap->count]);
 	else
 		entry_heap_free(heap);
 	return true;
@@ -79,6 +77,24 @@ entry_heap_expedite(struct entry_heap *heap, int64_t now)
 	for (size_t i = 0; i < heap->count; i++)
 		if (heap->items[i].when > now)
 			heap->items[i].when = now;
+}
+
+void
+entry_heap_expedite_some(
+    struct entry_heap *heap, int64_t now, const struct idset *ids)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < heap->count; i++) {
+		struct entry *entry = &heap->items[i];
+
+		if (entry->when <= now || !idset_has(ids, entry->id))
+			continue;
+		entry->when = now;
+		changed = true;
+	}
+	for (size_t i = heap->count / 2; changed && i > 0; i--)
+		sink_from(heap, i - 1, heap->items[i - 1]);
 }
 
 void

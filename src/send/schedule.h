@@ -11,6 +11,8 @@
 #ifndef SEND_SCHEDULE_H
 #define SEND_SCHEDULE_H
 
+#include "send/idset.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +39,9 @@ int64_t entry_heap_next(const struct entry_heap *heap);
 bool entry_heap_take(struct entry_heap *heap, int64_t now, uint64_t *id);
 /* Nothing is due later than now. */
 void entry_heap_expedite(struct entry_heap *heap, int64_t now);
+/* The same for the entries of this set alone. */
+void entry_heap_expedite_some(
+    struct entry_heap *heap, int64_t now, const struct idset *ids);
 void entry_heap_free(struct entry_heap *heap);
 
 /* First in, first out. */

@@ -45,6 +45,7 @@ enum {
 	FRESH_AGE_MAX = 20,
 	FRESH_AGE_HELD = 1,    /* ... while a channel starts nothing at all */
 	PASSES_OPEN_MAX = 128, /* lists being started, per channel */
+	HELD_RETRY = 5,        /* seconds, for a list that is held meanwhile */
 	BLOCKED_RETRY = 60, /* seconds, for a list that gives way to others */
 	BURST_MAX = 100,    /* recipients of one domain in a row */
 	PASS_CHUNK = 8192,  /* bytes of a list in memory; more than a record */
@@ -239,6 +240,7 @@ struct send {
 	struct id_fifo inject_waiting;
 	struct message_table messages;
 	struct entry_heap later; /* messages to settle again */
+	struct idset due;        /* ... or to try now, whatever their time */
 	struct loader loader;
 	uint64_t deliveries; /* counter of the log */
 	int64_t aged_at;     /* when old fresh messages were looked for */

@@ -243,6 +243,10 @@ take(struct send *s, const struct link_message *l)
 	case LINK_STRAY:
 		take_stray(s, l->id);
 		return 0;
+	case LINK_LOOK:
+		while (idset_add(&s->due, l->id) != 0)
+			send_sleep_nomem(s);
+		return 0;
 	case LINK_GRANT:
 	case LINK_RELEASE:
 	case LINK_WRITE:

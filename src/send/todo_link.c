@@ -33,6 +33,7 @@ static const unsigned char fields_of[] = {
 	[LINK_WRITTEN] = F_ID | F_COUNT,
 	[LINK_NOTE] = F_TEXT,
 	[LINK_STRAY] = F_ID,
+	[LINK_LOOK] = F_ID,
 };
 
 static void
@@ -197,7 +198,7 @@ link_decode(struct strv in, struct link_message *m, size_t *used)
 		return QE_EOF;
 	body = strv_head(in, (size_t)len);
 	if (get_number(&body, 1, &type) != 0 || type < LINK_GRANT ||
-	    type > LINK_STRAY)
+	    type > LINK_LOOK)
 		return QE_SYNTAX;
 	m->type = (enum link_type)type;
 	m->id = m->size = m->uid = m->qp = m->count = 0;

@@ -36,7 +36,8 @@ enum link_type {
 		       * for each channel */
 	LINK_WRITTEN, /* answer to LINK_WRITE; count: 1 done, 0 failed */
 	LINK_NOTE,    /* text: a line for the log */
-	LINK_STRAY    /* id: a leftover in mess/ that may be removed */
+	LINK_STRAY,   /* id: a leftover in mess/ that may be removed */
+	LINK_LOOK     /* id: an old message that is due now */
 };
 
 struct link_recipient {

@@ -223,6 +223,7 @@ bin/qmail-queue qmailq:qmail 4711
 bin/qmail-start root:qmail 700
 bin/qmail-lspawn root:qmail 700
 bin/qmail-newu root:qmail 700
+bin/qmail-hold root:qmail 700
 bin/qmail-newmrh root:qmail 700
 bin/qmail-newvrt root:qmail 700
 bin/qmail-realrcpt root:qmail 700

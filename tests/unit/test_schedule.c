@@ -170,6 +170,38 @@ test_entry_is_small(void **state)
 	assert_int_equal(sizeof(struct entry), 16);
 }
 
+static void
+test_expedite_some(void **state)
+{
+	struct entry_heap heap = { .count = 0 };
+	struct idset ids = { .count = 0 };
+	int64_t last = 0;
+	uint64_t id;
+	int early = 0;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 1000; i++)
+		assert_int_equal(
+		    entry_heap_add(&heap, (int64_t)(i * 7919 % 1000) + 10, i),
+		    0);
+	for (uint64_t i = 3; i <= 1000; i += 3)
+		assert_int_equal(idset_add(&ids, i), 0);
+	entry_heap_expedite_some(&heap, 5, &ids);
+	while (entry_heap_next(&heap) == 5) {
+		assert_true(entry_heap_take(&heap, 5, &id));
+		assert_int_equal(id % 3, 0);
+		early++;
+	}
+	assert_int_equal(early, 333);
+	for (int left = 667; left > 0; left--) {
+		assert_true(entry_heap_next(&heap) >= last);
+		last = entry_heap_next(&heap);
+		assert_true(entry_heap_take(&heap, 100000, &id));
+	}
+	assert_int_equal(heap.count, 0);
+	idset_free(&ids);
+}
+
 int
 main(void)
 {
@@ -181,6 +213,7 @@ main(void)
 		cmocka_unit_test(test_fifo_keeps_order),
 		cmocka_unit_test(test_first_attempts_go_first),
 		cmocka_unit_test(test_retries_wait),
+		cmocka_unit_test(test_expedite_some),
 		cmocka_unit_test(test_entry_is_small),
 	};
 
