@@ -101,7 +101,7 @@ $(B)/include/config-digests.h: src/auth/show-digests.c src/base/digest.c conf-cc
 	$(shell head -n 1 conf-cc) -std=c17 -D_GNU_SOURCE -Isrc \
 		-o $(B)/tool/show-digests $(filter %.c,$^) -lcrypto
 	$(B)/tool/show-digests > $@
-$(B)/obj/smtp/sasl.o: $(B)/include/config-digests.h
+$(B)/obj/smtp/sasl.o $(B)/small/obj/smtp/sasl.o: $(B)/include/config-digests.h
 
 $(B)/obj/%.o: src/%.c conf-cc | $(B)/include/config.h
 	@mkdir -p $(@D)

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(
                    check=False).returncode != 0,
     reason="needs root and mount namespaces")
 
-ALIAS, DAEMON, LOG, PASSWD, QUEUE, REMOTE, SEND, JOE = range(61001, 61009)
+(ALIAS, DAEMON, LOG, PASSWD, QUEUE, REMOTE, SEND, JOE, TLS,
+ SCAN) = range(61001, 61011)
 QMAIL, NOFILES = 61011, 61012
 
 
@@ -64,6 +65,8 @@ class RootHome:
                  "qmailq": (QUEUE, QMAIL, self.path),
                  "qmailr": (REMOTE, QMAIL, self.path),
                  "qmails": (SEND, QMAIL, self.path),
+                 "qmailt": (TLS, NOFILES, self.path),
+                 "qmailv": (SCAN, NOFILES, self.path),
                  "testjoe": (JOE, NOFILES, f"{self.base}/home/joe")}
         with open(os.path.join(self.base, "passwd"), "a") as f:
             for name, (uid, gid, where) in users.items():
