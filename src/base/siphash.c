@@ -67,8 +67,19 @@ absorb(struct siphash *h, uint64_t word)
 void
 siphash_feed(struct siphash *h, struct strv bytes)
 {
-	for (size_t i = 0; i < bytes.len; i++) {
-		h->tail[h->len++ % WORD] = (unsigned char)bytes.ptr[i];
+	const unsigned char *at = (const unsigned char *)bytes.ptr;
+	size_t left = bytes.len;
+
+	while (left > 0) {
+		if (h->len % WORD == 0 && left >= WORD) {
+			absorb(h, get_word(at));
+			h->len += WORD;
+			at += WORD;
+			left -= WORD;
+			continue;
+		}
+		h->tail[h->len++ % WORD] = *at++;
+		left--;
 		if (h->len % WORD == 0)
 			absorb(h, get_word(h->tail));
 	}

@@ -81,6 +81,26 @@ test_io_write_fails_without_reader(void **state)
 	assert_int_equal(io_write_all(fds[1], "", 0), 0);
 }
 
+/* A full pipe, or a socket whose peer does not read, holds nobody. */
+static void
+test_io_limit_writes(void **state)
+{
+	static const char much[1 << 20];
+	int pair[2];
+
+	(void)state;
+	io_limit_writes(fds[1], 1);
+	assert_true(write(fds[1], much, sizeof(much)) < (ssize_t)sizeof(much));
+	assert_int_equal(write(fds[1], much, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	io_limit_writes(pair[1], 1);
+	assert_true(write(pair[1], much, sizeof(much)) < (ssize_t)sizeof(much));
+	io_close(&pair[0]);
+	io_close(&pair[1]);
+}
+
 static void
 test_io_sync_dir(void **state)
 {
@@ -261,6 +281,7 @@ main(void)
 		TEST(test_io_close_keeps_errno),
 		TEST(test_io_wait_ends_at_the_deadline),
 		TEST(test_io_write_fails_without_reader),
+		TEST(test_io_limit_writes),
 		TEST(test_io_sync_dir),
 		TEST(test_source_reads_when_empty_only),
 		TEST(test_source_waits_on_nonblocking_descriptors),

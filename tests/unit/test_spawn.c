@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -290,6 +291,39 @@ test_spawn_wait_until_gives_the_status(void **state)
 }
 
 static void
+test_spawn_has_ended(void **state)
+{
+	char *argv[] = { "sh", "-c", "read x; exit 3", NULL };
+	struct spawn s = { .path = "/bin/sh", .argv = argv, .fd_count = 3 };
+	struct pollfd p = { .events = POLLIN };
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(io_pipe(fds), 0);
+	s.fds[0] = fds[0];
+	s.fds[1] = 1;
+	s.fds[2] = 2;
+	assert_int_equal(spawn_program(&s, &pid), 0);
+	io_close(&fds[0]);
+	p.fd = spawn_pidfd(pid);
+	assert_int_equal(spawn_has_ended(pid), 0);
+	if (p.fd >= 0)
+		assert_int_equal(poll(&p, 1, 0), 0);
+	io_close(&fds[1]);
+	if (p.fd >= 0)
+		assert_int_equal(poll(&p, 1, 20000), 1);
+	while (spawn_has_ended(pid) == 0)
+		clock_sleep_ms(5);
+	/* It is still there to be waited for. */
+	assert_int_equal(spawn_has_ended(pid), 1);
+	assert_int_equal(spawn_wait(pid, &status), 0);
+	assert_int_equal(spawn_exit_code(status), 3);
+	assert_true(spawn_has_ended(pid) < 0);
+	io_close(&p.fd);
+}
+
+static void
 test_spawn_kills_the_group_after_the_deadline(void **state)
 {
 	struct buf text;
@@ -375,6 +409,7 @@ main(void)
 		TEST(test_spawn_long_path_is_searched_as_far_as_it_goes),
 		TEST(test_spawn_argv_copies),
 		TEST(test_spawn_wait_until_gives_the_status),
+		TEST(test_spawn_has_ended),
 		TEST(test_spawn_kills_the_group_after_the_deadline),
 		TEST(test_env_with_replaces_and_adds),
 	};
