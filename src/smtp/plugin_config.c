@@ -132,6 +132,9 @@ take_line(struct plugin_config *config, struct strv line, int *stage,
 	*why = "not in a section";
 	if (*stage < 0)
 		return QE_SYNTAX;
+	*why = "has a NUL byte";
+	if (strv_find(line, '\0') != STRV_NPOS)
+		return QE_SYNTAX;
 	*why = "no command behind the colon";
 	if (line.len == 1 && line.ptr[0] == ':')
 		return QE_SYNTAX;

@@ -74,6 +74,9 @@ test_plugin_config_errors(void **state)
 		assert_non_null(strstr(err.text, cases[i].said));
 		assert_null(c.items);
 	}
+	assert_int_equal(
+	    plugin_config_parse(STRV("[rcpt]\n\0\0"), &c, &err), QE_SYNTAX);
+	assert_non_null(strstr(err.text, "line 2: has a NUL byte"));
 }
 
 static void
