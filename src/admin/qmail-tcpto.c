@@ -31,14 +31,15 @@ main(void)
 	now = clock_wall();
 	for (size_t i = 0; i < TCPTO_RECORDS; i++) {
 		const struct tcpto_record *t = &records[i];
+		char ip[IPADDR_TEXT_MAX];
 
 		if (t->count == 0)
 			continue;
+		ipaddr_format(&t->ip, ip);
 		buf_addf(&out,
-		    "%u.%u.%u.%u timed out %" PRId64
+		    "%s timed out %" PRId64
 		    " seconds ago; # recent timeouts: %u\n",
-		    t->ip[0], t->ip[1], t->ip[2], t->ip[3],
-		    now > t->when ? now - t->when : 0, t->count);
+		    ip, now > t->when ? now - t->when : 0, t->count);
 	}
 	if (out.err != 0)
 		die_nomem();

@@ -3,15 +3,18 @@
  * with its own pipes, and becomes qmail-send (qmail-start(8)).
  *
  * User: root; without root all roles run under the caller's ids.  Reads
- * nothing but the names of users and groups.  Limits, environment and signals
- * pass through unchanged; descriptors do not, for whatever root has open here
- * would end in the programs of users.
+ * control/log/remote_fd and the names of users and groups.  Limits,
+ * environment and signals pass through unchanged; descriptors do not, for
+ * whatever root has open here would end in the programs of users, but for the
+ * one of that log, which qmail-rspawn gets.
  */
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/exitcode.h"
 #include "base/io.h"
+#include "base/program.h"
+#include "conf/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +89,7 @@ struct start {
 	const char *delivery;
 	char **logger; /* NULL: the log goes to standard output */
 	int wires[WIRES][ENDS];
+	int remote_log; /* -1: none */
 	struct identity identities[WHO_COUNT];
 };
 
@@ -192,7 +196,10 @@ run(const struct start *s, enum who who, const struct plug *plugs, size_t count,
 		if (dup2(s->wires[plugs[i].wire][plugs[i].end], (int)i) < 0)
 			fail();
 	for (int fd = count < 2 ? 2 : (int)count; fd < FDS_MAX; fd++)
-		close(fd);
+		if (fd != s->remote_log || who != AS_REMOTE)
+			close(fd);
+	if (s->remote_log >= FDS_MAX && who != AS_REMOTE)
+		close(s->remote_log);
 	if (s->is_root &&
 	    account_become(as->uid, as->gid, as->groups, as->group_count) != 0)
 		fail();
@@ -227,6 +234,36 @@ start_helper(const struct start *s, const struct helper *helper)
 	run(s, helper->who, helper->plugs, helper->plug_count, argv);
 }
 
+/* The descriptor of qmail-remote's log, if our caller has opened it. */
+static int
+find_remote_log(void)
+{
+	struct control_error error;
+	int64_t fd;
+
+	/* Other trouble with the home or the file is for others to tell. */
+	if (chdir(program_home()) < 0 ||
+	    control_int(CTL_LOG_REMOTE_FD, &fd, &error) != 0 ||
+	    fd <= STDERR_FILENO || fcntl((int)fd, F_GETFD) < 0)
+		return -1;
+	return (int)fd;
+}
+
+static void
+close_others(int kept)
+{
+	unsigned first = FDS_MAX;
+
+	if (kept >= FDS_MAX) {
+		if (kept > FDS_MAX &&
+		    close_range(first, (unsigned)kept - 1, 0) < 0)
+			fail();
+		first = (unsigned)kept + 1;
+	}
+	if (close_range(first, ~0U, 0) < 0)
+		fail();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -236,7 +273,9 @@ main(int argc, char **argv)
 	char name[] = "qmail-send";
 	char *sender[] = { name, NULL };
 
-	if (chdir("/") < 0 || close_range(FDS_MAX, ~0U, 0) < 0)
+	start.remote_log = find_remote_log();
+	close_others(start.remote_log);
+	if (chdir("/") < 0)
 		fail();
 	umask(077);
 	if (start.is_root) {

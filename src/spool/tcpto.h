@@ -10,11 +10,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TCPTO_RECORDS = 64, TCPTO_RECORD_BYTES = 16 };
+/*
+ * 64 records of 16 bytes for IPv4, as ever, and behind them, where others do
+ * not look, 64 of 32 bytes for IPv6.
+ */
+enum {
+	TCPTO_FAMILY_RECORDS = 64,
+	TCPTO_RECORDS = 2 * TCPTO_FAMILY_RECORDS /* IPv4 first */
+};
 
 struct tcpto_record {
-	unsigned char ip[4]; /* IPv4 only in this format */
-	unsigned count;      /* 0: free */
+	struct ipaddr ip;
+	unsigned count; /* 0: free */
 	int64_t when;
 };
 

@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -381,3 +382,26 @@ def test_busy_peer_gets_a_pause(bench, verb, text):
     assert ask(s).startswith(b"Z")
     assert seconds(lambda: ask(s)) > 0.8
     assert ask(s) == ACCEPTED
+
+
+# -- the log of sessions ------------------------------------------------------
+
+def test_descriptor_of_the_log_reaches_qmail_remote_alone(bench):
+    home = bench.home
+    bench.relay()
+    home.control("log/remote_fd", "9\n")
+    home.add_user("joe", "|test ! -e /proc/$$/fd/9 || exit 100\n")
+    log = home.file("remote.log")
+    h.write_file(log, "")
+    with open(home.log_path, "ab") as out:
+        home.send = home.spawn(
+            ["sh", "-c", f"exec 9>>{log}; exec qmail-start ./Maildir/"],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    home.inject("Subject: x\n\ny\n", "-fs@x.example", "u@there.example",
+                "joe@a.example")
+    home.wait_log("end msg")
+    assert home.log().count(": success") == 2, home.log()
+    with open(log) as f:
+        assert "MAIL FROM:<s@x.example>" in f.read()
+    for name in os.listdir(f"/proc/{home.send.pid}/fd"):
+        assert name != "9"

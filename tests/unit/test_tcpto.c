@@ -86,7 +86,7 @@ test_replacement(void **state)
 	struct tcpto_record r[TCPTO_RECORDS];
 
 	(void)state;
-	for (unsigned i = 0; i < TCPTO_RECORDS; i++) {
+	for (unsigned i = 0; i < TCPTO_FAMILY_RECORDS; i++) {
 		struct ipaddr ip = {
 			AF_INET, {10, 0, 0, (unsigned char)i}
 		};
@@ -95,23 +95,52 @@ test_replacement(void **state)
 	}
 	tcpto_note_timeout(&one, NOW);
 	assert_int_equal(tcpto_read(r), 0);
-	assert_memory_equal(r[9].ip, one.bytes, 4);
+	assert_true(ipaddr_eq(&r[9].ip, &one));
 	assert_int_equal(r[9].count, 1);
-	assert_int_equal(r[8].ip[3], 8);
+	assert_int_equal(r[8].ip.bytes[3], 8);
 }
 
+/* IPv6 has records of its own, behind those that all programs know. */
 static void
 test_other_family(void **state)
 {
+	static const unsigned char mapped[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0xff, 0xff, 192, 0, 2, 1 };
 	struct tcpto_record r[TCPTO_RECORDS];
+	struct ipaddr other = six;
+	struct buf file;
 
 	(void)state;
 	tcpto_note_timeout(&six, NOW);
 	tcpto_note_timeout(&six, NOW + 500);
-	tcpto_note_success(&six);
-	assert_false(tcpto_should_skip(&six, NOW + 500, 0));
+	assert_true(tcpto_should_skip(&six, NOW + 500, 0));
+	other.bytes[15] = 1;
+	assert_false(tcpto_should_skip(&other, NOW + 500, 0));
+	assert_false(tcpto_should_skip(&one, NOW + 500, 0));
 	assert_int_equal(tcpto_read(r), 0);
 	assert_int_equal(r[0].count, 0);
+	assert_int_equal(r[TCPTO_FAMILY_RECORDS].count, 2);
+	assert_true(ipaddr_eq(&r[TCPTO_FAMILY_RECORDS].ip, &six));
+	file = unit_read("queue/lock/tcpto");
+	for (size_t i = 0; i < BYTES; i++)
+		assert_int_equal(file.data[i], 0);
+	/* NOW + 500 is 0x6553f2f4. */
+	assert_memory_equal(file.data + BYTES,
+	    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\0"
+	    "\2\0\0\0\xf4\xf2\x53\x65\0\0\0\0\0\0\0\0",
+	    32);
+	buf_free(&file);
+	tcpto_note_success(&six);
+	assert_false(tcpto_should_skip(&six, NOW + 501, 0));
+	/* What is IPv4 in disguise is IPv4. */
+	ipaddr_set(&other, AF_INET6, mapped);
+	tcpto_note_timeout(&other, NOW);
+	tcpto_note_timeout(&one, NOW + 500);
+	assert_true(tcpto_should_skip(&one, NOW + 500, 0));
+	assert_int_equal(tcpto_clear(), 0);
+	file = unit_read("queue/lock/tcpto");
+	assert_int_equal(file.len, BYTES);
+	buf_free(&file);
 }
 
 static void
@@ -124,7 +153,7 @@ test_clear(void **state)
 	assert_int_equal(tcpto_clear(), 0);
 	assert_int_equal(tcpto_read(r), 0);
 	assert_int_equal(r[0].count, 0);
-	assert_int_equal(r[0].ip[0], 0);
+	assert_int_equal(r[0].ip.bytes[0], 0);
 }
 
 static void
