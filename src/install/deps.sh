@@ -11,7 +11,7 @@ check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	spamd spamc
 	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
 	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon
-	knot unbound postfix"
+	knot unbound postfix fetchmail getmail6 curl gsasl"
 bench="$check dovecot-pop3d"
 
 case "${1:-build}" in
