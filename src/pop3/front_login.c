@@ -13,7 +13,6 @@
 
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Waiting costs nothing, and ends when the client hangs up. */
 static void
@@ -79,9 +78,6 @@ front_conclude(struct popup *p, enum sasl_result result, struct sasl *x)
 		sasl_free(x);
 	buf_reset(&p->user);
 	switch (answer) {
-	case LINK_ACCEPTED:
-		pop3_conn_free(&p->conn);
-		_exit(POPUP_END);
 	case LINK_REFUSED:
 		front_delay(p);
 		front_refuse(p, "[AUTH] authorization failed");

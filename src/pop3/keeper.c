@@ -127,12 +127,17 @@ keeper_has_become_user(pid_t pid)
 	return uid != 0;
 }
 
+/* The front has nothing more to say, or to read. */
 static void
 keeper_accept(const struct keeper *k)
 {
+	int status;
+
+	kill(k->popup->front, SIGKILL);
+	if (spawn_wait(k->popup->front, &status) != 0)
+		warn("unable to wait for the front: %s", error_text(errno));
 	keeper_log(k, "LOGIN", "");
 	keeper_open_smtp(k);
-	keeper_answer(k, LINK_ACCEPTED);
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * Between the two processes of qmail-popup.  The front, which talks to the
  * client, sends requests; the keeper, which may run checkers as root, answers
- * a login with one byte.  Requests are hostile to the keeper: whoever has
+ * a login that is not right with one byte, and ends the front for one that is.
+ * Requests are hostile to the keeper: whoever has
  * taken over the front can try passwords, and nothing else.
  *
  * One datagram of a SOCK_SEQPACKET pair each:
@@ -24,7 +25,6 @@ enum {
 enum link_kind { LINK_TLS = 'T', LINK_LOGIN = 'L' };
 
 enum link_answer {
-	LINK_ACCEPTED,  /* the front ends without a word */
 	LINK_REFUSED,   /* a wrong password */
 	LINK_TEMPORARY, /* no answer */
 	LINK_CRASHED    /* a signal ended the checker */

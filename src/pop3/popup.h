@@ -36,8 +36,9 @@ struct popup {
 	const char *host;
 	char *const *subprogram;
 	unsigned failures;
-	int jail; /* an empty directory, if we are root; else -1 */
-	int link; /* this process's end */
+	pid_t front; /* known to the keeper */
+	int jail;    /* an empty directory, if we are root; else -1 */
+	int link;    /* this process's end */
 };
 
 #define POPUP_JAIL "run/empty" /* root's, and nothing in it */

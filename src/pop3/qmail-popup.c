@@ -58,6 +58,7 @@ popup_split(struct popup *p)
 	io_close(&fds[pid != 0]);
 	if (pid == 0)
 		front_run(p);
+	p->front = pid;
 	keeper_run(p);
 }
 

@@ -119,6 +119,7 @@ def test_session_outlasts_the_checkers_time(home, popup, clear):
     assert s.login() == b"+OK "
     time.sleep(1.5)
     assert s.ask(b"STAT") == b"+OK 0 0"
+    assert len(children(s.process.pid)) == 1  # the server; the front is gone
     assert s.ask(b"QUIT") == b"+OK "
     assert s.at_end() and s.process.wait(h.DEADLINE) == 1
 
