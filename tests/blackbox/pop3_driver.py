@@ -1,9 +1,11 @@
 """qmail-popup over a socketpair, with a checker that goes by the name."""
 import os
 import socket
+import ssl
 import subprocess
 
-from home import DEADLINE, ids_arguments, make_dirs, own, stop, write_file
+from home import DEADLINE, free_port, ids_arguments, make_dirs, own, stop
+from home import wait_port, write_file
 
 # Who may come in is a matter of the name; what it was told is in "seen".
 CHECKER = """#!/bin/sh
@@ -107,3 +109,50 @@ class Pop3:
     def close(self):
         self.socket.close()
         stop(self.process)
+
+
+class TlsService:
+    """qmail-popup as the run files have it, behind qmail-tls and tcpserver."""
+
+    def __init__(self, home, *server, front=(), **env):
+        program = os.path.join(home.bin, "qmail-tls")
+        self.port = free_port()
+        self.log_path = home.file(f"pop3-{self.port}.log")
+        make_dirs(home.file("run"))
+        make_dirs(home.file("run/tls"), 0o700)
+        with open(self.log_path, "ab") as log:
+            own(self.log_path)
+            home.spawn([program, "-r", "tcpserver", "-v", "-H", "-R", "-l",
+                        home.me, "127.0.0.1", str(self.port), program, *front,
+                        os.path.join(home.bin, "qmail-popup"), home.me,
+                        *server], stdin=subprocess.DEVNULL, stdout=log,
+                       stderr=log, env=home.environment(**env))
+        wait_port(self.port)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
+
+
+def add_certificate(home):
+    """control/servercert.pem, signed by nobody."""
+    path = own(make_dirs(home.file("certificate")))
+    key, cert = os.path.join(path, "key"), os.path.join(path, "cert")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", cert, "-subj", f"/CN={home.me}", "-days", "30"],
+                   check=True, capture_output=True, timeout=DEADLINE)
+    with open(key) as k, open(cert) as c:
+        write_file(home.file("control", "servercert.pem"), k.read() + c.read(),
+                   0o600)
+
+
+def any_certificate():
+    """The TLS of a client that believes everybody."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
