@@ -220,6 +220,11 @@ check_mode(struct findings *f, enum ctl id)
 	if ((st.st_mode & S_IWOTH) != 0)
 		finding_problem(f, "%s: mode is %04o: everybody can change it",
 		    path, (unsigned)st.st_mode & 07777);
+	if (id == CTL_SMTPRELAYS && (st.st_mode & S_IRWXO) != 0)
+		finding_problem(f,
+		    "%s: mode is %04o: it holds passwords, and qmail-remote "
+		    "does not use it unless others are kept out",
+		    path, (unsigned)st.st_mode & 07777);
 	if (f->installation.by_root && (st.st_mode & S_IROTH) == 0 &&
 	    (control_table[id].programs & strangers) != 0)
 		finding_problem(f,

@@ -180,7 +180,7 @@ auth_run(struct peer *s, const struct plan *plan, struct report *report)
 	struct buf nonce = BUF_INIT;
 	struct sasl_client client;
 	enum sasl_client_method method = sasl_client_choose(
-	    buf_view(&s->auth_offer), plan->method, s->has_tls);
+	    buf_view(&s->offer.auth), plan->method, s->has_tls);
 	int r;
 
 	if (method == SASL_CLIENT_NONE)

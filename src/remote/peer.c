@@ -22,14 +22,6 @@ deadline(const struct peer *s)
 	return d < s->end_ms ? d : s->end_ms;
 }
 
-static void
-forget_extensions(struct peer *s)
-{
-	s->extensions = 0;
-	s->size_limit = 0;
-	buf_reset(&s->auth_offer);
-}
-
 void
 peer_log(const struct peer *s, const char *prefix, struct strv text)
 {
@@ -66,9 +58,8 @@ peer_connect(struct peer *s, const struct peer_settings *settings,
 	s->silent = false;
 	s->out = (struct buf)BUF_LIMIT(PEER_WRITE_MAX);
 	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
-	s->auth_offer = (struct buf)BUF_LIMIT(PEER_AUTH_MAX);
+	ehlo_init(&s->offer);
 	s->code = 0;
-	forget_extensions(s);
 	r = net_connect(&target->ip, target->port, from,
 	    now + settings->connect_ms, &s->fd);
 	if (r < 0)
@@ -122,44 +113,6 @@ peer_ask(struct peer *s, const char *command)
 	return r < 0 ? r : peer_reply(s);
 }
 
-/* "SIZE 1000", "SIZE", "PIPELINING" ... behind the code of a line. */
-static void
-note_extension(struct peer *s, struct strv line)
-{
-	struct strv keyword = strv_cut(&line, ' ', NULL);
-	uint64_t limit;
-
-	if (strv_eq_nocase(keyword, STRV("PIPELINING"))) {
-		s->extensions |= PEER_PIPELINING;
-	} else if (strv_eq_nocase(keyword, STRV("8BITMIME"))) {
-		s->extensions |= PEER_8BITMIME;
-	} else if (strv_eq_nocase(keyword, STRV("STARTTLS"))) {
-		s->extensions |= PEER_STARTTLS;
-	} else if (strv_eq_nocase(keyword, STRV("AUTH"))) {
-		s->extensions |= PEER_AUTH;
-		buf_add_char(&s->auth_offer, ' ');
-		buf_add_view(&s->auth_offer, line);
-	} else if (strv_eq_nocase(keyword, STRV("SIZE"))) {
-		s->extensions |= PEER_SIZE;
-		if (strv_to_u64(strv_trim_blanks(line), INT64_MAX, &limit) == 0)
-			s->size_limit = limit;
-	}
-}
-
-static void
-note_extensions(struct peer *s)
-{
-	struct strv rest = buf_view(&s->said);
-
-	forget_extensions(s);
-	(void)strv_cut(&rest, '\n', NULL); /* the server's name */
-	while (rest.len > 0) {
-		struct strv line = strv_cut(&rest, '\n', NULL);
-
-		note_extension(s, strv_trim_end(strv_skip(line, 4)));
-	}
-}
-
 static int
 say_hello(struct peer *s, const char *verb)
 {
@@ -198,7 +151,7 @@ peer_greet(struct peer *s, bool only_helo)
 		r = say_hello(s, "EHLO");
 		result = judge_hello(s, r, PEER_DIED_AT_EHLO);
 		if (result == PEER_READY)
-			note_extensions(s);
+			ehlo_parse(&s->offer, buf_view(&s->said));
 		if (r < 0 || s->code < 500)
 			return result;
 	}
@@ -211,10 +164,10 @@ peer_greet_again(struct peer *s)
 {
 	enum peer_result result;
 
-	forget_extensions(s);
+	ehlo_reset(&s->offer);
 	result = judge_hello(s, say_hello(s, "EHLO"), PEER_DIED);
 	if (result == PEER_READY)
-		note_extensions(s);
+		ehlo_parse(&s->offer, buf_view(&s->said));
 	return result;
 }
 
@@ -262,7 +215,7 @@ peer_close(struct peer *s)
 	}
 	s->has_tls = false;
 	io_close(&s->fd);
-	buf_free(&s->auth_offer);
+	ehlo_free(&s->offer);
 	buf_free(&s->out);
 	buf_free(&s->said);
 }

@@ -7,21 +7,13 @@
 
 #include "base/io.h"
 #include "remote/route.h"
+#include "smtp/ehlo.h"
 #include "smtp/tls_client.h"
 
 enum {
 	PEER_READ_BUFFER = 4096,
-	PEER_AUTH_MAX = 1024,        /* bytes of the methods offered */
 	PEER_WRITE_MAX = 512 * 1024, /* bytes that wait for one write */
 	PEER_SECONDS_MAX = 12 * 3600 /* of one session, however slow */
-};
-
-enum peer_extension {
-	PEER_PIPELINING = 1, /* RFC 2920 */
-	PEER_SIZE = 2,       /* RFC 1870 */
-	PEER_8BITMIME = 4,   /* RFC 6152 */
-	PEER_STARTTLS = 8,   /* RFC 3207 */
-	PEER_AUTH = 16       /* RFC 4954; auth_offer has the methods */
 };
 
 struct peer_settings {
@@ -44,12 +36,10 @@ struct peer {
 	bool half_done;        /* a transaction was begun and did not end */
 	struct source in;
 	char in_data[PEER_READ_BUFFER];
-	struct buf out;        /* commands that wait for peer_flush */
-	unsigned extensions;   /* enum peer_extension bits */
-	uint64_t size_limit;   /* SIZE=n of the server; 0: none told */
-	struct buf auth_offer; /* "PLAIN LOGIN ..." */
-	int code;              /* of the last reply; 0: garbage */
-	struct buf said;       /* the last reply, LF line ends */
+	struct buf out;    /* commands that wait for peer_flush */
+	struct ehlo offer; /* of the server */
+	int code;          /* of the last reply; 0: garbage */
+	struct buf said;   /* the last reply, LF line ends */
 };
 
 enum peer_result {

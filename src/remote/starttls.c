@@ -112,7 +112,7 @@ may_run(struct peer *s, const struct security_want *want, struct report *report)
 	int64_t now = clock_wall();
 	int r;
 
-	if ((s->extensions & PEER_STARTTLS) == 0 ||
+	if ((s->offer.extensions & EHLO_STARTTLS) == 0 ||
 	    notls_has(&s->target.ip, now))
 		return 0;
 	r = ask(s);
@@ -135,7 +135,7 @@ must_run(
 {
 	int r;
 
-	if ((s->extensions & PEER_STARTTLS) == 0)
+	if ((s->offer.extensions & EHLO_STARTTLS) == 0)
 		return fail(s, report, "is not offered there", "4.7.4");
 	r = ask(s);
 	if (r < 0) {

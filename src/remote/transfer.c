@@ -72,16 +72,16 @@ pending_from(const struct report *report, size_t i)
 static void
 add_mail(struct transfer *t, struct buf *out)
 {
-	unsigned extensions = t->peer->extensions;
+	unsigned extensions = t->peer->offer.extensions;
 
 	buf_add_str(out, "MAIL FROM:<");
 	address_add_quoted(out, t->sender);
 	buf_add_char(out, '>');
-	if ((extensions & PEER_SIZE) != 0) {
+	if ((extensions & EHLO_SIZE) != 0) {
 		buf_add_str(out, " SIZE=");
 		buf_add_u64(out, t->message->wire_bytes);
 	}
-	if ((extensions & PEER_8BITMIME) != 0 && t->message->eight_bit)
+	if ((extensions & EHLO_8BITMIME) != 0 && t->message->eight_bit)
 		buf_add_str(out, " BODY=8BITMIME");
 	buf_add_str(out, "\r\n");
 }
@@ -114,7 +114,7 @@ add_command(struct transfer *t, struct progress *p)
 static bool
 may_send(const struct transfer *t, const struct progress *p)
 {
-	bool ahead = (t->peer->extensions & PEER_PIPELINING) != 0;
+	bool ahead = (t->peer->offer.extensions & EHLO_PIPELINING) != 0;
 	size_t waiting = p->sent - p->answered;
 
 	if (p->sent == p->total || t->peer->out.err != 0)
@@ -289,18 +289,19 @@ check_message(struct transfer *t, enum verdict *verdict)
 {
 	const struct peer *s = t->peer;
 
-	if ((s->extensions & (PEER_SIZE | PEER_8BITMIME)) == 0)
+	if ((s->offer.extensions & (EHLO_SIZE | EHLO_8BITMIME)) == 0)
 		return true;
 	if (message_scan(t->message) < 0) {
 		*verdict = local_trouble(t, "Unable to read message. (#4.3.0)");
 		return false;
 	}
-	if (s->size_limit == 0 || t->message->wire_bytes <= s->size_limit)
+	if (s->offer.size_limit == 0 ||
+	    t->message->wire_bytes <= s->offer.size_limit)
 		return true;
 	report_set(t->report, 'D',
 	    "%s takes messages of at most %llu bytes, and this one has %llu. "
 	    "(#5.3.4)",
-	    s->ip, (unsigned long long)s->size_limit,
+	    s->ip, (unsigned long long)s->offer.size_limit,
 	    (unsigned long long)t->message->wire_bytes);
 	*verdict = VERDICT_FINAL;
 	return false;

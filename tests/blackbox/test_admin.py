@@ -615,6 +615,20 @@ def test_check_home(checked):
         "bin/qmail-send: file does not exist"]
 
 
+def test_check_passwords_that_others_can_read(checked):
+    put(checked, "control/smtprelays", ":relay.example|user|pa55word|\n")
+    os.chmod(checked.file("control/smtprelays"), 0o644)
+    code, lines = check(checked)
+    assert code == 100 and len(lines) == 1
+    assert lines[0].startswith("control/smtprelays: mode is 0644: it holds "
+                               "passwords, ")
+    os.chmod(checked.file("control/smtprelays"), 0o640)
+    assert check(checked)[0] == 0
+    shown = checked.run("qmail-showctl").stdout
+    assert b"SMTP relay: :relay.example|..." in shown
+    assert b"pa55word" not in shown
+
+
 def test_check_what_cannot_be_seen(checked):
     if h.ROOT is False:
         os.chmod(checked.file("queue"), 0)

@@ -282,6 +282,30 @@ def test_outgoingip(remote):
     assert len(seen) == 5
 
 
+# -- a peer that fails in the middle of a group of replies ---------------
+
+@pytest.mark.parametrize("answers, states, text", [
+    ({"RCPT": [b"250 ok\r\n", CLOSE]}, b"r", died()),
+    ({"RCPT": [b"550 no\r\n", b"250 ok\r\n", STALL]}, b"hr", died()),
+    ({"DATA": CLOSE}, b"rrr", died()),
+    ({"RCPT": [b"250 ok\r\n250 twice\r\n"]}, None, None),
+    ({"MAIL": [b"250 ok\r\n550 and no\r\n"]}, None, None),
+    ({"RCPT": [b"250 ok\r\n", b"25"]}, b"r", died()),
+])
+def test_pipelined_replies_that_break_off(remote, answers, states, text):
+    remote.control("timeoutremote", "1\n")
+    peer = remote.routed_peer(**answers)
+    records = remote.run("a@x", "b@x", "c@x")
+    if states is None:
+        # More replies than commands: whatever it means, one outcome only, and
+        # nothing is taken for accepted that was not.
+        assert (records[-1][:1] == b"K") == (len(peer.messages) > 0)
+        return
+    assert b"".join(r[:1] for r in records[:-1]) == states
+    assert records[-1].startswith(text)
+    assert peer.messages == []
+
+
 # -- QMTP ----------------------------------------------------------------
 
 class QmtpPeer:

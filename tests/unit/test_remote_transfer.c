@@ -86,7 +86,7 @@ scene_run(struct scene *s, unsigned extensions, const char *replies,
 
 	memset(s, 0, sizeof(*s));
 	scene_connect(s, replies);
-	s->peer.extensions = extensions;
+	s->peer.offer.extensions = extensions;
 	assert_int_equal(message_open(fd, &s->message), 0);
 	assert_int_equal(report_init(&s->report, recipients, count), 0);
 	s->verdict = transfer_run(&t);
@@ -152,7 +152,7 @@ test_mail_refused_ahead_of_replies(void **state)
 	struct scene s;
 
 	(void)state;
-	scene_run(&s, PEER_PIPELINING | PEER_SIZE | PEER_8BITMIME,
+	scene_run(&s, EHLO_PIPELINING | EHLO_SIZE | EHLO_8BITMIME,
 	    "451 later\r\n503 x\r\n503 x\r\n503 x\r\n", STRV("\xff"), two, 2);
 	assert_int_equal(s.verdict, VERDICT_NEXT);
 	assert_buf(&s.wire,
@@ -182,7 +182,7 @@ test_data_for_nobody(void **state)
 	struct scene s;
 
 	(void)state;
-	scene_run(&s, PEER_PIPELINING,
+	scene_run(&s, EHLO_PIPELINING,
 	    "250 ok\r\n550 no\r\n550 no\r\n354 go\r\n250 taken\r\n", STRV("x"),
 	    two, 2);
 	assert_int_equal(s.verdict, VERDICT_FINAL);
