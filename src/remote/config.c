@@ -110,10 +110,6 @@ config_load(struct config *config, struct control_error *err)
 	/* It has no default, so there may be none. */
 	if (r == QE_ABSENT && config->helohost.len > 0)
 		r = 0;
-	if (r == 0 && control_exists(CTL_CAFILE)) {
-		buf_add_str(&config->cafile, "control/cafile");
-		r = buf_cstr(&config->cafile) == NULL ? QE_NOMEM : 0;
-	}
 	if (r == 0)
 		r = load_smtprelays(config, err);
 	if (r == 0)

@@ -9,7 +9,6 @@ struct config {
 	struct control_set smtprelays, smtproutes, qmtproutes;
 	struct control_set outgoingip;
 	struct control_set tlsremote;
-	struct buf cafile;                       /* its path, if there is one */
 	int64_t mtasts;                          /* 0 or 1 */
 	int64_t log_fd;                          /* 0: no log */
 	int64_t timeout_connect, timeout_remote; /* seconds */
