@@ -177,6 +177,7 @@ main(int argc, char **argv)
 		.name = "qmail-mtasts", .flags = PROGRAM_HOME, .umask = 022
 	};
 	struct work w = { .old_bytes = BUF_LIMIT(STS_FILE_BYTES_MAX) };
+	int code;
 
 	program_begin(&program);
 	if (argc != 2 || !sts_is_domain(strv_of(argv[1])))
@@ -188,5 +189,8 @@ main(int argc, char **argv)
 	signal(SIGALRM, SIG_DFL);
 	alarm(SECONDS_MAX);
 	load_controls(&w);
-	return find_out(&w);
+	code = find_out(&w);
+	dns_close(&w.dns);
+	buf_free(&w.old_bytes);
+	return code;
 }
