@@ -11,6 +11,7 @@
 #include "conf/control.h"
 #include "conf/control_file.h"
 #include "conf/date_rules.h"
+#include "conf/destination_rule.h"
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
 #include "conf/rate_limit.h"
@@ -52,6 +53,23 @@ check_endpoint(enum ctl id, struct control_error *err)
 	return r;
 }
 
+/* As qmail-send reads it. */
+static int
+check_bouncestyle(struct control_error *err)
+{
+	struct buf value = BUF_INIT;
+	int r = control_line(CTL_BOUNCESTYLE, &value, err);
+
+	if (r == 0 && !strv_eq_nocase(buf_view(&value), STRV("dsn")) &&
+	    !strv_eq_nocase(buf_view(&value), STRV("qsbmf"))) {
+		snprintf(err->text, sizeof(err->text),
+		    "control/bouncestyle line 1: neither qsbmf nor dsn");
+		r = QE_SYNTAX;
+	}
+	buf_free(&value);
+	return r;
+}
+
 /* Values with a form of their own; the file as such has been read. */
 static void
 check_form(struct findings *f, enum ctl id)
@@ -70,6 +88,10 @@ check_form(struct findings *f, enum ctl id)
 		r = mfcheck_times_load(&times, &err);
 	else if (id == CTL_AUTH_RATELIMIT)
 		r = rate_limit_load(&limit, &err);
+	else if (id == CTL_BOUNCESTYLE)
+		r = check_bouncestyle(&err);
+	else if (id == CTL_DESTINATIONS)
+		r = destination_rules_load(&rules, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
 	else if (id == CTL_CLAMD)

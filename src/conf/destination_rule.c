@@ -1,6 +1,7 @@
 /* Values of control/destinations; see the header. */
 #include "conf/destination_rule.h"
 #include "base/error.h"
+#include "conf/control_file.h"
 
 enum { FRACTION_DIGITS = 3 };
 
@@ -53,4 +54,24 @@ destination_rule_parse(struct strv value, struct destination_rule *out)
 	if (r == 0)
 		*out = rule;
 	return r;
+}
+
+int
+destination_rules_load(struct control_set *out, struct control_error *err)
+{
+	const struct control_entry *bad = NULL;
+	struct destination_rule rule;
+	int r = control_set_load(CTL_DESTINATIONS, out, err);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < out->count; i++)
+		if (destination_rule_parse(out->entries[i].value, &rule) != 0 &&
+		    (bad == NULL || out->entries[i].line < bad->line))
+			bad = &out->entries[i];
+	if (bad == NULL)
+		return 0;
+	control_error_set(err, "control/destinations", bad->line,
+	    "not name:connections:messages a second");
+	return QE_SYNTAX;
 }

@@ -6,7 +6,7 @@
 #ifndef CONF_DESTINATION_RULE_H
 #define CONF_DESTINATION_RULE_H
 
-#include "base/strv.h"
+#include "conf/control.h"
 
 #include <stdbool.h>
 
@@ -27,5 +27,11 @@ struct destination_rule {
 
 /* 0, or QE_SYNTAX, QE_LIMIT and *out is untouched. */
 int destination_rule_parse(struct strv value, struct destination_rule *out);
+/*
+ * control/destinations as a set.  A line that makes no sense is QE_SYNTAX and
+ * err names the first one; out is filled in all the same, and the caller's to
+ * free.  Other failures as those of control_set_load.
+ */
+int destination_rules_load(struct control_set *out, struct control_error *err);
 
 #endif

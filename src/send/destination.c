@@ -191,18 +191,6 @@ destinations_forget(struct rspawn *r)
 	}
 }
 
-static void
-check_rules(const struct control_set *rules)
-{
-	struct destination_rule rule;
-
-	for (size_t i = 0; i < rules->count; i++)
-		if (destination_rule_parse(rules->entries[i].value, &rule) != 0)
-			warn("control/destinations line %u: not \"name:"
-			     "connections:messages a second\"; ignored",
-			    rules->entries[i].line);
-}
-
 void
 destination_rules_look(struct rspawn *r)
 {
@@ -210,6 +198,7 @@ destination_rules_look(struct rspawn *r)
 	struct control_error error;
 	struct stat st;
 	int64_t changed = 0;
+	int result;
 
 	if (stat("control/destinations", &st) == 0)
 		changed = (int64_t)st.st_mtim.tv_sec * 1000000000 +
@@ -220,12 +209,14 @@ destination_rules_look(struct rspawn *r)
 	rules = calloc(1, sizeof(*rules));
 	if (rules == NULL)
 		return;
-	if (control_set_load(CTL_DESTINATIONS, rules, &error) != 0) {
+	result = destination_rules_load(rules, &error);
+	if (result != 0)
 		warn("%s", error.text);
+	/* All lines but those that make no sense hold. */
+	if (result != 0 && result != QE_SYNTAX) {
 		free(rules);
 		return;
 	}
-	check_rules(rules);
 	if (r->rules != NULL)
 		control_set_free(r->rules);
 	free(r->rules);

@@ -556,6 +556,8 @@ def test_check_controls(checked):
     checked.control("badhelo", "dos\r\n")
     checked.control("checks", "badhelo:watch\nbadmailform:off\n")
     checked.control("datechecks", "list-:7\nnews-:soon\n")
+    checked.control("destinations", "a.example:5:10\nb.example:many\n")
+    checked.control("bouncestyle", "html\n")
     code, lines = check(checked)
     assert code == 100
     assert sorted(lines) == sorted([
@@ -571,6 +573,8 @@ def test_check_controls(checked):
         "control/badhelo line 1: NUL or carriage return",
         "control/checks line 2: no such check",
         "control/datechecks line 2: not a number of days",
+        "control/destinations line 2: not name:connections:messages a second",
+        "control/bouncestyle line 1: neither qsbmf nor dsn",
         "control/morercpthosts.cdb: does not exist; run qmail-newmrh"])
 
 
