@@ -29,6 +29,7 @@ authd_init(struct authd *a)
 void
 authd_free(struct authd *a)
 {
+	qpasswd_index_free(&a->index);
 	buf_free(&a->users);
 }
 
@@ -43,7 +44,7 @@ is_same(const struct stat *a, const struct stat *b)
 
 /* users/qpasswd as it is now: 0, QE_ABSENT, or why it cannot be used. */
 static int
-load_users(struct authd *a)
+load_users(struct authd *a, unsigned *line)
 {
 	struct stat st;
 	int r;
@@ -54,7 +55,10 @@ load_users(struct authd *a)
 		return 0;
 	a->seen = (struct stat){ .st_ino = 0 };
 	buf_reset(&a->users);
+	qpasswd_index_free(&a->index);
 	r = qpasswd_read(QPASSWD_PRIVATE, geteuid(), &a->users);
+	if (r == 0)
+		r = qpasswd_index_make(buf_view(&a->users), &a->index, line);
 	if (r == 0)
 		a->seen = st;
 	return r;
@@ -67,11 +71,11 @@ ask_homes(struct authd *a, const struct proof *p, struct buf *answer)
 	struct check_trouble trouble;
 	struct qpasswd_user user;
 	unsigned line = 0;
-	int code, r = load_users(a);
+	int code, r = load_users(a, &line);
 
 	if (r == 0)
-		r = qpasswd_find(buf_view(&a->users), strv_of(p->given->login),
-		    &user, &line);
+		r = qpasswd_index_find(
+		    &a->index, strv_of(p->given->login), &user, &line);
 	if (r == QE_ABSENT)
 		return CHECK_REFUSED;
 	if (r != 0) {

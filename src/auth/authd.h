@@ -5,6 +5,7 @@
 #ifndef AUTH_AUTHD_H
 #define AUTH_AUTHD_H
 
+#include "auth/qpasswd_index.h"
 #include "base/buf.h"
 #include "smtp/sasl_ask.h"
 
@@ -13,7 +14,8 @@
 /* A worker's memory: users/qpasswd, until it is another file. */
 struct authd {
 	struct buf users;
-	struct stat seen; /* of it; st_ino 0: nothing was read yet */
+	struct qpasswd_index index; /* of them */
+	struct stat seen; /* of the file; st_ino 0: nothing was read yet */
 };
 
 void authd_init(struct authd *a);

@@ -130,7 +130,7 @@ take_id(struct strv word, uint64_t *id)
 }
 
 static int
-set_user(const struct qpasswd_line *line, struct qpasswd_user *out)
+take_ids(const struct qpasswd_line *line, struct qpasswd_user *out)
 {
 	uint64_t uid = 0, gid = 0;
 
@@ -138,13 +138,30 @@ set_user(const struct qpasswd_line *line, struct qpasswd_user *out)
 		return QE_SYNTAX;
 	out->uid = (uid_t)uid;
 	out->gid = (gid_t)gid;
+	return 0;
+}
+
+int
+qpasswd_set_user(
+    const struct qpasswd_line *line, bool known, struct qpasswd_user *out)
+{
+	int r;
+
+	*out = (struct qpasswd_user){ .user = BUF_LIMIT(QPASSWD_HOME_MAX),
+		.home = BUF_LIMIT(QPASSWD_HOME_MAX),
+		.known = known };
 	buf_add_view(&out->user, line->user);
 	if (!strv_starts(line->home, STRV("/"))) {
 		buf_add_view(&out->home, line->base);
 		buf_add_char(&out->home, '/');
 	}
 	buf_add_view(&out->home, line->home);
-	return out->user.err != 0 ? out->user.err : out->home.err;
+	r = take_ids(line, out);
+	if (r == 0)
+		r = out->user.err != 0 ? out->user.err : out->home.err;
+	if (r != 0)
+		qpasswd_user_free(out);
+	return r;
 }
 
 /* The whole file is read, wherever the user stands in it. */
@@ -175,18 +192,13 @@ qpasswd_find(struct strv text, struct strv login, struct qpasswd_user *out,
 	struct qpasswd_line first = { .number = 0 }, hit = { .number = 0 };
 	int r = search(text, login, &first, &hit, line);
 
-	*out = (struct qpasswd_user){ .user = BUF_LIMIT(QPASSWD_HOME_MAX),
-		.home = BUF_LIMIT(QPASSWD_HOME_MAX),
-		.known = hit.number != 0 };
 	if (r != 0)
 		return r;
 	if (first.number == 0)
 		return QE_ABSENT;
-	*line = out->known ? hit.number : first.number;
-	r = set_user(out->known ? &hit : &first, out);
-	if (r != 0)
-		qpasswd_user_free(out);
-	return r;
+	*line = hit.number != 0 ? hit.number : first.number;
+	return qpasswd_set_user(
+	    hit.number != 0 ? &hit : &first, hit.number != 0, out);
 }
 
 void

@@ -66,6 +66,9 @@ int qpasswd_read_at(int dir, const char *name, uid_t owner, struct buf *out);
  */
 int qpasswd_find(struct strv text, struct strv login, struct qpasswd_user *out,
     unsigned *line);
+/* The user of a line: 0, QE_SYNTAX (the ids), QE_NOMEM, QE_LIMIT. */
+int qpasswd_set_user(
+    const struct qpasswd_line *line, bool known, struct qpasswd_user *out);
 void qpasswd_user_free(struct qpasswd_user *u);
 
 /* True for what can be a login here: no control characters, no colon, no

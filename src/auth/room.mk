@@ -35,12 +35,14 @@ obj.qpasswd  := auth/qpasswd.o auth/qpasswd_edit.o auth/qpasswd_file.o \
 mode.qpasswd := 0755
 
 obj.qmail-authd  := auth/qmail-authd.o auth/authd.o $(auth.common) \
-	auth/qpasswd_file.o auth/qpasswd_check.o auth/proof.o \
+	auth/qpasswd_file.o auth/qpasswd_index.o auth/qpasswd_check.o auth/proof.o \
 	auth/proof_digest.o auth/proof_file.o auth/proof_scram.o \
 	auth/identity.o auth/password.o
 lib.qmail-authd  := -lcrypt -lcrypto
 mode.qmail-authd := 0755
 
 TESTABLE += auth/credentials.o auth/identity.o auth/qpasswd_file.o \
-	auth/qpasswd_edit.o auth/qpasswd_check.o auth/authd.o \
-	auth/password.o auth/proof.o auth/proof_file.o auth/proof_digest.o auth/proof_scram.o
+	auth/qpasswd_edit.o auth/qpasswd_index.o auth/qpasswd_check.o \
+	auth/authd.o \
+	auth/password.o auth/proof.o auth/proof_file.o auth/proof_digest.o \
+	auth/proof_scram.o

@@ -1,5 +1,6 @@
 /* auth/qpasswd_file: sections and users, and what spoils the file. */
 #include "auth/qpasswd_file.h"
+#include "auth/qpasswd_index.h"
 #include "unit.h"
 
 #define FILE_TEXT                                                              \
@@ -42,6 +43,52 @@ test_qpasswd_finds(void **state)
 	    qpasswd_find(STRV("# none\n"), STRV("joe"), &u, &line), QE_ABSENT);
 	assert_int_equal(
 	    qpasswd_find(STRV_EMPTY, STRV("joe"), &u, &line), QE_ABSENT);
+}
+
+/* Every login of a list, and those between them, as qpasswd_find says. */
+static void
+test_qpasswd_index_is_the_same(void **state)
+{
+	struct qpasswd_index index;
+	struct buf text = BUF_INIT;
+	unsigned line, same;
+
+	(void)state;
+	buf_add_str(&text, FILE_TEXT);
+	for (int i = 0; i < 500; i++)
+		buf_addf(&text, "u%d:h%d\n", i * 7919 % 500, i);
+	buf_add_str(&text, "[/c:1:2]\nu77:twice\nu:short\n");
+	assert_int_equal(qpasswd_index_make(buf_view(&text), &index, &line), 0);
+	assert_int_equal(index.count, 506);
+	for (int i = -1; i < 510; i++) {
+		struct qpasswd_user a, b;
+		char login[32];
+
+		snprintf(login, sizeof(login), i < 0 ? "joe" : "u%d", i);
+		if (i == 501)
+			login[1] = '\0';
+		assert_int_equal(
+		    qpasswd_find(buf_view(&text), strv_of(login), &a, &line),
+		    0);
+		assert_int_equal(
+		    qpasswd_index_find(&index, strv_of(login), &b, &same), 0);
+		assert_int_equal(a.known, b.known);
+		assert_int_equal(a.known, i < 500 || i == 501);
+		assert_int_equal(line, same);
+		assert_int_equal(a.uid, b.uid);
+		assert_same(buf_view(&a.home), buf_view(&b.home));
+		qpasswd_user_free(&a);
+		qpasswd_user_free(&b);
+	}
+	qpasswd_index_free(&index);
+	assert_int_equal(qpasswd_index_make(STRV_EMPTY, &index, &line), 0);
+	assert_int_equal(
+	    qpasswd_index_find(&index, STRV("joe"), NULL, &line), QE_ABSENT);
+	assert_int_equal(
+	    qpasswd_index_make(STRV("[/b:1:1]\nx:y\nz\n"), &index, &line),
+	    QE_SYNTAX);
+	assert_int_equal(line, 3);
+	buf_free(&text);
 }
 
 static void
@@ -132,6 +179,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_qpasswd_finds),
+		cmocka_unit_test(test_qpasswd_index_is_the_same),
 		cmocka_unit_test(test_qpasswd_refuses),
 		cmocka_unit_test(test_qpasswd_reads_what_is_closed),
 		cmocka_unit_test(test_qpasswd_logins),
