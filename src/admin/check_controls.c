@@ -94,7 +94,7 @@ check_form(struct findings *f, enum ctl id)
 		r = destination_rules_load(&rules, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
-	else if (id == CTL_CLAMD)
+	else if (id == CTL_CLAMD || id == CTL_P0FSOCK)
 		r = check_endpoint(id, &err);
 	else if (id == CTL_CHECKS)
 		r = check_modes_load(&rules, &err);

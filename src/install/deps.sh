@@ -10,7 +10,7 @@ check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
 	spamd spamc
 	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
-	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon
+	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon p0f
 	knot unbound postfix fetchmail getmail6 curl gsasl"
 bench="$check dovecot-pop3d"
 

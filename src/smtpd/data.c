@@ -13,6 +13,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
+#include "smtpd/passive_os.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/plugins.h"
 #include "smtpd/tap.h"
@@ -58,6 +59,7 @@ delivery_add_fields(struct session *s, struct delivery *d)
 
 	buf_reset(&s->scratch);
 	received_add(&s->scratch, &received);
+	passive_os_add_field(s, &s->scratch);
 	buf_add_view(&s->scratch, buf_view(&s->tx.fields));
 	taps_begin(s, taps_list, buf_view(&s->scratch));
 	if (!plugins_hold_message(s))

@@ -10,6 +10,7 @@
 #include "smtpd/commands.h"
 #include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
+#include "smtpd/passive_os.h"
 #include "smtpd/pipeline.h"
 #include "smtpd/plugins.h"
 #include "smtpd/tarpit.h"
@@ -40,6 +41,8 @@ prepare(struct session *s, char *const *checker, struct control_error *err,
 	if (settings_load(&s->settings, err) != 0 || plugins_open(s, err) != 0)
 		return false;
 	session_apply_settings(s);
+	if (passive_os_ask(s, err) != 0)
+		return false;
 	plugins = plugins_run(s, PLUGIN_CONNECTION);
 	if (plugins_changed_environment(s)) {
 		settings_free(&s->settings);

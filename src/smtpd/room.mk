@@ -14,7 +14,8 @@ smtpd.objects += $(addprefix smtpd/,plugins.o plugins_apply.o \
 smtpd.objects += $(addprefix smtpd/,exchangers.o callback.o callback_cache.o \
 	callback_limits.o origin.o checks/mfcheck.o checks/mxblacklist.o)
 # What looks at the message on its way.
-smtpd.objects += $(addprefix smtpd/,arrival.o scan_stream.o checks/clamd.o)
+smtpd.objects += $(addprefix smtpd/,arrival.o scan_stream.o passive_os.o \
+	checks/clamd.o)
 TESTABLE += $(smtpd.objects)
 # Checks on names and addresses by lists of expressions, and on dates.
 smtpd.objects += $(addprefix smtpd/,bmcheck.o checks/badhelo.o \

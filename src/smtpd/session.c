@@ -84,6 +84,7 @@ session_free(struct session *s)
 	fingerprint_free(&s->fingerprint);
 	settings_free(&s->settings);
 	buf_free(&s->helo);
+	buf_free(&s->os);
 	buf_free(&s->line);
 	buf_free(&s->scratch);
 }

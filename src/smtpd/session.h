@@ -61,6 +61,7 @@ struct session {
 	bool extended;            /* EHLO was said */
 	bool hides_input;         /* what is no command may be a secret */
 	struct buf helo;          /* name given in HELO or EHLO */
+	struct buf os;            /* as p0f sees the client; empty: no guess */
 	struct transaction tx;
 	struct notes notes;              /* what checks remember */
 	struct plugins *plugins;         /* NULL: none are configured */
