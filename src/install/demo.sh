@@ -177,16 +177,55 @@ show() {
 	fetch
 }
 
+# The scanner of the suite, with one signature: the length and the MD5 of the
+# test file that all scanners know, and that does no harm.
+virus() {
+	if [ ! -x "$home/bin/qmail-scand" ]; then
+		step "No virus scanner: qmail-scand was not built (no libclamav)"
+		return
+	fi
+	step "A virus: qmail-scand finds it, the SMTP server refuses it"
+	mkdir -p "$home/signatures"
+	echo 44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature |
+		tee "$home/signatures/demo.hdb" >/dev/null
+	put scandb "$home/signatures"
+	put scanworkers 1
+	rm -f "$home/service/scand/down"
+	run svc -u "$home/service/scand"
+	n=0
+	until grep -qs loaded "$home/service/scand/log/main/current"; do
+		n=$((n + 1))
+		[ $n -lt 150 ] || die "no scanner after 15 seconds"
+		sleep 0.1
+	done
+	put clamd "$home/run/scand"
+	printf '%s%s' 'X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-' \
+		'ANTIVIRUS-TEST-FILE!$H+H*' > "$home/home/eicar.com"
+	said=$(swaks --silent 2 --server "127.0.0.1:$smtp" \
+		--ehlo client.example --from sender@client.example \
+		--to you@demo.example --attach-type application/octet-stream \
+		--attach "@$home/home/eicar.com" 2>&1) || :
+	rm -f "$home/home/eicar.com"
+	printf '%s\n' "$said" | grep '^<\*\*' || :
+	case $said in
+	*'554 5.7.7 your email contains the virus "Eicar-Test-Signature'*) ;;
+	*) die "the virus was not refused: $said" ;;
+	esac
+	readable_log smtpd | grep CLAMD || :
+}
+
 start() {
 	step "A home in $home"
 	install_home
 	configure
 	step "Starting it under svscan: SMTP on 127.0.0.1:$smtp," \
 		"POP3 on 127.0.0.1:$pop"
-	rm -f "$home"/service/send/log/main/current
+	rm -f "$home"/service/send/log/main/current \
+		"$home"/service/scand/log/main/current "$home/control/clamd"
 	begin
 	run svstat "$home"/service/*
 	show
+	virus
 	step "The server goes on running"
 	cat <<EOT
   send a message   swaks --server 127.0.0.1:$smtp --to you@demo.example

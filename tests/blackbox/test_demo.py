@@ -60,6 +60,9 @@ def test_demo_twice_with_ports_taken(tree):
         assert "success: did_1+0+0/" in text
         assert "This message came by SMTP and went to a Maildir." in text
         assert "Delivered-To: you@demo.example" in text
+        if os.path.exists(os.path.join(BUILD, "bin", "qmail-scand")):
+            assert ('<** 554 5.7.7 your email contains the virus "Eicar-Test-'
+                    'Signature.UNOFFICIAL"!') in text
     assert svscan_runs(tree)
     stopped = demo(tree, "demo-stop")
     assert stopped.returncode == 0
