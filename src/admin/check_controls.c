@@ -15,6 +15,7 @@
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
 #include "conf/rate_limit.h"
+#include "conf/scan_alerts.h"
 #include "smtp/plugin_config.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ check_form(struct findings *f, enum ctl id)
 	struct control_set rules = { .entries = NULL };
 	struct plugin_config plugins = { .items = NULL };
 	struct mfcheck_times times;
+	struct scan_alerts alerts;
 	struct rate_limit limit;
 	struct control_error err;
 	int r = 0;
@@ -96,6 +98,8 @@ check_form(struct findings *f, enum ctl id)
 		r = date_rules_load(&rules, &err);
 	else if (id == CTL_CLAMD || id == CTL_P0FSOCK)
 		r = check_endpoint(id, &err);
+	else if (id == CTL_SCANALERTS)
+		r = scan_alerts_load(&alerts, &err);
 	else if (id == CTL_CHECKS)
 		r = check_modes_load(&rules, &err);
 	else if (id == CTL_SMTPPLUGINS)

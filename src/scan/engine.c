@@ -70,14 +70,14 @@ options_of(const struct scan_settings *s)
 	struct cl_scan_options o = { .general = CL_SCAN_GENERAL_HEURISTICS,
 		.parse = ~UINT32_C(0) };
 
-	if (s->encrypted)
+	if (s->alerts.encrypted)
 		o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE |
 			       CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
-	if (s->exceeded)
+	if (s->alerts.exceeded)
 		o.heuristic |= CL_SCAN_HEURISTIC_EXCEEDS_MAX;
-	if (s->macros)
+	if (s->alerts.macros)
 		o.heuristic |= CL_SCAN_HEURISTIC_MACROS;
-	if (s->broken)
+	if (s->alerts.broken)
 		o.heuristic |=
 		    CL_SCAN_HEURISTIC_BROKEN | CL_SCAN_HEURISTIC_BROKEN_MEDIA;
 	return o;

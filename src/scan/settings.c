@@ -1,7 +1,7 @@
 /* control/scan*: where the database is, and what a scan may cost. */
 #include "scan/settings.h"
 #include "base/error.h"
-#include "conf/control_file.h"
+#include "conf/control.h"
 
 static int
 load_numbers(struct scan_settings *out, struct control_error *err)
@@ -29,42 +29,6 @@ load_numbers(struct scan_settings *out, struct control_error *err)
 	return 0;
 }
 
-static int
-load_alerts(struct scan_settings *out, struct control_error *err)
-{
-	const struct {
-		struct strv word;
-		bool *value;
-	} words[] = {
-		{{ "encrypted", 9 }, &out->encrypted},
-		{ { "exceeded", 8 }, &out->exceeded },
-		{ { "macros", 6 },   &out->macros   },
-		{ { "broken", 6 },   &out->broken   },
-	};
-	struct control_set set;
-	int r = control_set_load(CTL_SCANALERTS, &set, err);
-
-	if (r != 0)
-		return r;
-	for (size_t i = 0; i < set.count && r == 0; i++) {
-		size_t w = 0, count = sizeof(words) / sizeof(*words);
-
-		while (w < count &&
-		       !strv_eq_nocase(set.entries[i].key, words[w].word))
-			w++;
-		if (w < count) {
-			*words[w].value = true;
-			continue;
-		}
-		control_error_set(err, "control/scanalerts",
-		    set.entries[i].line,
-		    "neither encrypted, exceeded, macros nor broken");
-		r = QE_SYNTAX;
-	}
-	control_set_free(&set);
-	return r;
-}
-
 int
 scan_settings_load(struct scan_settings *out, struct control_error *err)
 {
@@ -77,7 +41,7 @@ scan_settings_load(struct scan_settings *out, struct control_error *err)
 	if (r == 0)
 		r = load_numbers(out, err);
 	if (r == 0)
-		r = load_alerts(out, err);
+		r = scan_alerts_load(&out->alerts, err);
 	return r;
 }
 

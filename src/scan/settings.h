@@ -3,8 +3,8 @@
 #define SCAN_SETTINGS_H
 
 #include "base/buf.h"
+#include "conf/scan_alerts.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { SCAN_WORKERS_MAX = 64 };
@@ -21,8 +21,7 @@ struct scan_settings {
 	int64_t files_max;   /* files in it */
 	int64_t seconds;     /* for one message */
 	int64_t memory_mib;  /* of one scan, besides the database */
-	/* What is reported though it is no virus. */
-	bool encrypted, exceeded, macros, broken;
+	struct scan_alerts alerts;
 };
 
 /* 0; else a negative code and err says what is wrong in which file. */

@@ -351,6 +351,8 @@ def test_controls_that_are_wrong(home):
         done = home.run("qmail-scand")
         assert done.returncode == 111
         assert f"control/{name}".encode() in done.stderr
+        shown = home.run("qmail-showctl", "--check")
+        assert f"control/{name}".encode() in shown.stdout
         home.control(name, None)
 
 

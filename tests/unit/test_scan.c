@@ -1,6 +1,7 @@
 /* qmail-scand's packets and controls. */
 #include "base/io.h"
 #include "conf/control.h"
+#include "conf/scan_alerts.h"
 #include "scan/settings.h"
 #include "scan/wire.h"
 #include "unit.h"
@@ -121,7 +122,8 @@ test_settings(void **state)
 	assert_int_equal(scan_settings_load(&s, &err), 0);
 	assert_string_equal(s.database.data, "/var/lib/clamav");
 	assert_int_equal(s.seconds, 30);
-	assert_false(s.encrypted || s.exceeded || s.macros || s.broken);
+	assert_false(s.alerts.encrypted || s.alerts.exceeded ||
+		     s.alerts.macros || s.alerts.broken);
 	scan_settings_free(&s);
 	put("control/scandb", "/db\n");
 	put("control/scantime", "7\n");
@@ -129,8 +131,8 @@ test_settings(void **state)
 	assert_int_equal(scan_settings_load(&s, &err), 0);
 	assert_string_equal(s.database.data, "/db");
 	assert_int_equal(s.seconds, 7);
-	assert_true(s.encrypted && s.macros);
-	assert_false(s.exceeded || s.broken);
+	assert_true(s.alerts.encrypted && s.alerts.macros);
+	assert_false(s.alerts.exceeded || s.alerts.broken);
 	scan_settings_free(&s);
 	put("control/scanalerts", "macros\nviruses\n");
 	assert_int_equal(scan_settings_load(&s, &err), QE_SYNTAX);
