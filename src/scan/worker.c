@@ -43,8 +43,8 @@ memory_now(void)
 	if (file_read("/proc/self/statm", &text) != 0)
 		die_errno(EX_TEMPORARY, "unable to read /proc/self/statm");
 	rest = buf_view(&text);
-	if (strv_to_u64(strv_cut(&rest, ' ', NULL), UINT32_MAX << 8, &pages) !=
-	    0)
+	if (strv_to_u64(
+		strv_cut(&rest, ' ', NULL), UINT64_C(1) << 40, &pages) != 0)
 		die(EX_TEMPORARY, "/proc/self/statm makes no sense");
 	buf_free(&text);
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
