@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* err tells of result, which is not QE_ABSENT. */
 static void
@@ -224,6 +225,9 @@ check_cdb(struct findings *f, enum ctl id)
 	if (suffix == NULL)
 		return;
 	*suffix = '\0';
+	/* The list alone will do. */
+	if (id == CTL_AUTH_NORELAY_CDB && access(cdb, F_OK) < 0)
+		return;
 	check_made(f, list, cdb,
 	    id == CTL_MORERCPTHOSTS_CDB  ? "qmail-newmrh"
 	    : id == CTL_VALIDRCPTTO_CDB  ? "qmail-newvrt"

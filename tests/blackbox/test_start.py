@@ -1,5 +1,6 @@
 """qmail-start: which program gets which descriptors, arguments, directory."""
 import ast
+import fcntl
 import os
 import subprocess
 
@@ -34,7 +35,7 @@ def seen(make_home):
     for name in [*HELPERS, "qmail-send", "logger"]:
         write_file(os.path.join(fake, name), RECORDER, 0o755)
     stray = os.open(write_file(home.file("stray"), "secret"), os.O_RDONLY)
-    high = os.dup2(stray, 40)
+    high = fcntl.fcntl(stray, fcntl.F_DUPFD, 40)
     p = home.spawn(
         [os.path.join(home.bin, "qmail-start"), "./Mail box", "logger", "x"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
