@@ -37,6 +37,19 @@ myhostname = p.example
 """
 
 
+def private_postfix(more):
+    """An instance with these settings and no other ones of the same names:
+    Postfix warns of each in its log, and postlogd may hang on its own."""
+    made = postfix_peer.Postfix()
+    path = os.path.join(made.conf, "main.cf")
+    names = {line.split(" ")[0] for line in more.splitlines() if " = " in line}
+    with open(path) as f:
+        lines = [line for line in f if line.split(" ")[0] not in names]
+    with open(path, "w") as f:
+        f.write("".join(lines) + more)
+    return made
+
+
 class World:
     """a.example behind qmail-tls, b.example in clear text, p.example."""
 
@@ -47,7 +60,7 @@ class World:
             os.path.join(base, "ca")))
         self.dns = Dnsmasq(*(f"--host-record={n}.example,127.0.0.1"
                              for n in "abp"))
-        self.postfix = postfix_peer.Postfix(MORE.format(
+        self.postfix = private_postfix(MORE.format(
             pem=self.authority.issue("p.example"), ca=self.authority.ca,
             mechanisms="plain", password=PASSWORD, **self.ports))
         self.postfix.start()
