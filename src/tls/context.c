@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Mail prefers any encryption to none, so RSA key exchange is still there. */
 static const char default_ciphers[] =
@@ -23,6 +24,8 @@ static const char default_groups[] = "X25519:P-256:X448:P-384:P-521";
 void
 context_begin(void)
 {
+	/* Dates in certificates: the time zone's file is read at the first. */
+	tzset();
 	OPENSSL_init_ssl(
 	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 }

@@ -23,7 +23,7 @@ struct context_settings {
 	EVP_CIPHER *ticket_cipher;
 };
 
-/* Once per process, first of all: reads no file. */
+/* Once per process, first of all, and before the sandbox. */
 void context_begin(void);
 
 /*
