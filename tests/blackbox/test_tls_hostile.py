@@ -1,0 +1,400 @@
+"""TLS against those who do not want it, or want too much of it: injection
+before the handshake, stripping, old versions, renegotiation, stalling, and
+what a server that was broken into could get at."""
+import os
+import re
+import select
+import shutil
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+import home as h
+from home import DEADLINE, wait_for
+from test_tls import certificates, install, service  # noqa: F401 fixtures
+from test_admin_root import DAEMON, NOFILES, RootHome
+from tls import Service, Slow, TlsSmtpd, context, read_until
+
+SANITIZED = bool(os.environ.get("SANITIZE"))
+
+
+def slow_handshake(sock, maximum=None):
+    """A handshake over a plain socket; its TLS object."""
+    slow = Slow(maximum)
+    out, done = slow.step()
+    while True:
+        sock.sendall(out)
+        if done:
+            return slow
+        got = sock.recv(65536)
+        assert got, "closed in the middle of a handshake"
+        out, done = slow.step(got)
+
+
+def talk(sock, slow, text):
+    """Sends text over TLS; what has come back when it is quiet."""
+    slow.tls.write(text)
+    sock.sendall(slow.outgoing.read())
+    said = b""
+    while b"221 " not in said:
+        got = sock.recv(65536)
+        if not got:
+            break
+        slow.incoming.write(got)
+        try:
+            while more := slow.tls.read(65536):
+                said += more
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass
+    return said
+
+
+@pytest.mark.parametrize("command", [b"STARTTLS\r\n", b"starttls \r\n"])
+def test_injection_in_one_packet(service, command):  # noqa: F811
+    """What came together with STARTTLS, in clear, was never said."""
+    sock = service.connect()
+    read_until(sock, b"\n")
+    sock.sendall(b"EHLO c\r\n" + command + b"EHLO evil\r\n"
+                 b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<r@a.example>\r\n"
+                 b"DATA\r\nevil\r\n.\r\n")
+    got = read_until(sock, b"220 2.0.0 ready to start TLS\r\n")
+    assert got.endswith(b"TLS\r\n"), got
+    slow = slow_handshake(sock)
+    said = talk(sock, slow, b"NOOP\r\nRCPT TO:<r@a.example>\r\nQUIT\r\n")
+    assert said == (b"250 2.0.0 ok\r\n503 5.5.1 MAIL first\r\n"
+                    b"221 2.0.0 a.example ESMTP\r\n")
+    assert service.queue.messages() == []
+
+
+def test_injection_behind_the_reply(service):  # noqa: F811
+    """Clear text in place of the handshake is no TLS, and nothing else."""
+    for text in (b"RSET\r\nMAIL FROM:<evil@x.example>\r\n",
+                 b"NOOP\r\n" * 5000, b"\x16\x03\x01\x00\x05hello"):
+        sock = service.connect()
+        read_until(sock, b"\n")
+        sock.sendall(b"STARTTLS\r\n")
+        read_until(sock, b"\n")
+        try:
+            sock.sendall(text)
+            sock.shutdown(socket.SHUT_WR)
+            got = read_until(sock, b"\0never")
+        except (BrokenPipeError, ConnectionResetError, OSError):
+            got = b""
+        assert b"250" not in got and len(got) < 30, got
+    assert service.queue.messages() == []
+
+
+def test_required(home, service):  # noqa: F811
+    service = Service(home, env={"UCSPITLS": "!"})
+    s = TlsSmtpd(service)
+    assert "STARTTLS" in s.command("EHLO c.example")
+    refusal = "530 5.7.0 must issue STARTTLS first"
+    assert s.command("MAIL FROM:<s@x.example>", "RCPT TO:<r@a.example>",
+                     "DATA", "AUTH PLAIN AGEAYg==") == [refusal] * 4
+    assert s.command("NOOP") == "250 2.0.0 ok"
+    s.starttls()
+    s.command("EHLO c.example")
+    assert s.command("MAIL FROM:<s@x.example>") == "250 2.1.0 ok"
+
+
+def test_required_and_impossible(home):
+    """Without a certificate what is required stays so."""
+    s = TlsSmtpd(Service(home, env={"UCSPITLS": "!"}))
+    assert "STARTTLS" not in s.command("EHLO c.example")
+    assert s.command("STARTTLS") == "454 4.7.0 TLS is not available"
+    assert s.command("MAIL FROM:<s@x.example>").startswith("530 5.7.0")
+
+
+def test_unwanted(home, service):  # noqa: F811
+    s = TlsSmtpd(Service(home, env={"UCSPITLS": "-"}))
+    assert "STARTTLS" not in s.command("EHLO c.example")
+    assert s.command("MAIL FROM:<s@x.example>").startswith("250")
+
+
+def s_client(port, *options, text=b""):
+    return subprocess.run(
+        ["openssl", "s_client", "-starttls", "smtp", "-connect",
+         f"127.0.0.1:{port}", *options], input=text, capture_output=True,
+        timeout=DEADLINE, check=False)
+
+
+def test_versions(service):  # noqa: F811
+    for old in ("-tls1", "-tls1_1"):
+        done = s_client(service.port, old, "-cipher", "ALL:@SECLEVEL=0")
+        assert b"alert protocol version" in done.stderr, done
+        assert b"Cipher is (NONE)" in done.stdout
+    service.wait_log("no TLS with 127.0.0.1: unsupported protocol")
+    for new in ("-tls1_2", "-tls1_3"):
+        done = s_client(service.port, new, text=b"QUIT\r\n")
+        assert done.returncode == 0 and b"Cipher is (NONE)" not in done.stdout
+    for weak in ("eNULL", "aNULL", "3DES", "EXPORT:LOW", "MD5"):
+        done = s_client(service.port, "-tls1_2", "-cipher",
+                        weak + ":@SECLEVEL=0")
+        assert done.returncode != 0, weak
+
+
+def test_renegotiation(service):  # noqa: F811
+    process = subprocess.Popen(
+        ["openssl", "s_client", "-starttls", "smtp", "-tls1_2", "-connect",
+         f"127.0.0.1:{service.port}"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = bytearray()
+    try:
+        wait_for(lambda: b"Verify return code" in readable(process, said),
+                 "a handshake")
+        process.stdin.write(b"R\n")
+        process.stdin.flush()
+        wait_for(lambda: b"no renegotiation" in readable(process, said),
+                 "a refusal")
+    finally:
+        process.stdin.close()
+        h.stop(process)
+        process.stdout.close()
+
+
+def readable(process, said):
+    """All that the process has said by now, gathered in said."""
+    while select.select([process.stdout], [], [], 0)[0]:
+        more = os.read(process.stdout.fileno(), 65536)
+        if not more:
+            break
+        said += more
+    return said
+
+
+def open_stalled(service, count, maximum):  # noqa: F811
+    """A connection whose client sends so many bytes of its handshake and
+    stops; None when that is all of it."""
+    sock = service.connect()
+    read_until(sock, b"\n")
+    sock.sendall(b"STARTTLS\r\n")
+    read_until(sock, b"TLS\r\n")
+    slow, got = Slow(maximum), b""
+    while True:
+        out, done = slow.step(got)
+        sock.sendall(out[:count])
+        if len(out) > count:
+            return sock
+        count -= len(out)
+        if done:
+            sock.close()
+            return None
+        got = sock.recv(65536)
+        assert got, "closed in the middle of a handshake"
+
+
+@pytest.mark.parametrize("maximum", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_stalling(home, certificates, maximum):  # noqa: F811
+    """A client that stops at any byte is given up in time, and others are
+    served meanwhile.  Every byte of the ends of records, every 7th else."""
+    install(home, certificates[0])
+    service = Service(home, options=["-t", "4" if SANITIZED else "2"])
+    stalled, count = [], 0
+    while True:
+        sock = open_stalled(service, count, maximum)
+        if sock is None:
+            break
+        stalled.append(sock)
+        count += 1 if count < 12 else 7
+    assert len(stalled) > 40, len(stalled)
+    s = TlsSmtpd(service).starttls()
+    assert s.command("NOOP") == "250 2.0.0 ok"
+    for sock in stalled:
+        read_until(sock, b"\0never")
+        sock.close()
+    wait_for(lambda: service.log().count("no TLS with 127.0.0.1") ==
+             len(stalled), f"{len(stalled)} lines")
+    assert "timed out" in service.log()
+
+
+def test_hangs_up_anywhere(home, certificates):  # noqa: F811
+    """The mail server ends, too, whenever its client is gone."""
+    install(home, certificates[0])
+    service = Service(home)
+    for count in range(0, 400, 23):
+        sock = open_stalled(service, count, None)
+        if sock is not None:
+            sock.close()
+    wait_for(lambda: service.log().rstrip().endswith("status: 0/400"),
+             "the end of all sessions")
+
+
+def test_client_that_reads_nothing(home, certificates):  # noqa: F811
+    """What cannot be sent holds no process for long."""
+    install(home, certificates[0])
+    home.control("timeoutsmtpd", "2\n")
+    service = Service(home)
+    sock = service.connect()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    read_until(sock, b"\n")
+    sock.sendall(b"STARTTLS\r\n")
+    read_until(sock, b"TLS\r\n")
+    slow = slow_handshake(sock)
+    sock.setblocking(False)
+    sent = 0
+    while sent < 4 << 20:
+        slow.tls.write(b"NOOP\r\n" * 1000)
+        data = slow.outgoing.read()
+        if not select.select([], [sock], [], 1)[1]:
+            break
+        try:
+            sent += sock.send(data)
+        except (BlockingIOError, ConnectionError):
+            break
+    wait_for(lambda: re.search("end [0-9]+ status", service.log().split(
+        "pid")[-1]), "the end of the session")
+    sock.close()
+
+
+class RootService:
+    """Services as root starts them, every part under its own uid."""
+
+    TLS = 61020
+
+    def __init__(self, base, bin_dir, pem):
+        self.home = RootHome(base, bin_dir)
+        os.makedirs(self.home.file("run/tls"), 0o700)
+        os.makedirs(self.home.file("run/empty"), 0o755)
+        with open(os.path.join(base, "passwd"), "a") as f:
+            f.write(f"qmailt:x:{self.TLS}:{NOFILES}::/:/bin/false\n")
+        path = self.home.file("control/servercert.pem")
+        with open(path, "w") as f:
+            f.write(pem)
+        os.chmod(path, 0o600)
+        for name in ("locals", "rcpthosts"):
+            with open(self.home.file(f"control/{name}"), "w") as f:
+                f.write("a.example\n")
+        self.processes = []
+
+    def start(self, resident):
+        port = h.free_port()
+        front = self.home.file("bin/qmail-tls")
+        ids = ["-u", str(DAEMON), "-g", str(NOFILES)]
+        tcpserver = ["tcpserver", "-H", "-R", "-l", "a.example"]
+        server = ["127.0.0.1", str(port), front]
+        if resident:
+            argv = [front, "-r", *tcpserver, *ids, *server]
+        else:
+            argv = [*tcpserver, *server, *ids]
+        argv.append(self.home.file("bin/qmail-smtpd"))
+        script = (f"mount --bind {self.home.base}/passwd /etc/passwd && "
+                  f"mount --bind {self.home.base}/group /etc/group && "
+                  'exec "$@"')
+        self.log = open(os.path.join(self.home.base, "log"), "ab")
+        self.processes.append(subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", script, "sh", *argv],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            env={"QMAILHOME": self.home.path,
+                 "PATH": "/usr/local/bin:/usr/bin:/bin"}))
+        h.wait_port(port)
+        return port
+
+    def stop(self):
+        for process in self.processes:
+            h.stop(process)
+        self.log.close()
+
+
+def of_home(path):
+    """Processes that run a program of this home: pid, name, status."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if not os.readlink(f"/proc/{pid}/exe").startswith(path):
+                continue
+            with open(f"/proc/{pid}/status") as f:
+                found.append((int(pid), f.read()))
+        except OSError:
+            continue
+    return found
+
+
+def field(status, name):
+    return re.search(rf"^{name}:\s+(.*)$", status, re.M).group(1).split()
+
+
+def read_proc(pid, name):
+    with open(f"/proc/{pid}/{name}", "rb") as f:
+        return f.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or subprocess.run(
+    ["unshare", "-m", "true"], capture_output=True,
+    check=False).returncode != 0, reason="needs root and mount namespaces")
+@pytest.mark.parametrize("resident", [True, False])
+def test_rights(session_dir, bin_dir, certificates, resident):  # noqa: F811
+    base = os.path.join(session_dir, f"tls-root-{resident}")
+    os.mkdir(base)
+    os.chmod(base, 0o755)
+    service = RootService(base, bin_dir, certificates[0])
+    try:
+        port = service.start(resident)
+        sock = socket.create_connection(("127.0.0.1", port), DEADLINE)
+        read_until(sock, b"\n")
+        sock.sendall(b"STARTTLS\r\n")
+        read_until(sock, b"TLS\r\n")
+        tls = context().wrap_socket(sock)
+        tls.sendall(b"EHLO c\r\n")
+        read_until(tls, b"8BITMIME\r\n")
+        check_processes(service, certificates[0])
+        tls.close()
+    finally:
+        service.stop()
+        wait_for(lambda: not of_home(base), "the end of all processes")
+        shutil.rmtree(base)
+
+
+def check_processes(service, pem):
+    home = service.home
+    secrets = [line.encode() for line in pem.splitlines()[1:3]]
+    seen = set()
+    for pid, status in of_home(home.path):
+        uid = int(field(status, "Uid")[0])
+        name = field(status, "Name")[0]
+        seen.add((name, uid))
+        for place in ("environ", "cmdline"):
+            assert not any(s in read_proc(pid, place) for s in secrets)
+        fds = [os.readlink(f"/proc/{pid}/fd/{fd}")
+               for fd in os.listdir(f"/proc/{pid}/fd")]
+        inet = [fd for fd in fds if is_inet(pid, fd)]
+        if name == "qmail-smtpd":
+            assert uid == DAEMON and not inet, fds
+            # Nothing left to ask with, nothing to order with.
+            assert len(fds) == 3, fds
+        elif uid == service.TLS:
+            assert len(set(field(status, "Uid"))) == 1
+            assert field(status, "Groups") == [str(NOFILES)]
+            assert field(status, "CapEff") == ["0000000000000000"]
+            assert os.readlink(f"/proc/{pid}/root") == home.file("run/empty")
+            assert os.listdir(home.file("run/empty")) == []
+            assert len(inet) >= 1
+            if not SANITIZED:
+                assert field(status, "Seccomp") == ["2"]
+            assert b"Max processes             0" in read_proc(pid, "limits")
+    assert ("qmail-smtpd", DAEMON) in seen
+    assert ("qmail-tlsd", service.TLS) in seen
+    # Nobody but root reads key and tickets, in any process or file.
+    for path in ("control/servercert.pem", "run/tls/tickets"):
+        for uid in (DAEMON, service.TLS):
+            done = subprocess.run(
+                ["setpriv", f"--reuid={uid}", f"--regid={NOFILES}",
+                 "--clear-groups", "cat", home.file(path)],
+                capture_output=True, check=False)
+            assert done.returncode != 0 and b"denied" in done.stderr
+    for pid, status in of_home(home.path):
+        if "qmail-tlsd" in status:
+            done = subprocess.run(
+                ["setpriv", f"--reuid={DAEMON}", f"--regid={NOFILES}",
+                 "--clear-groups", "cat", f"/proc/{pid}/environ"],
+                capture_output=True, check=False)
+            assert done.returncode != 0 and done.stdout == b""
+
+
+def is_inet(pid, link):
+    match = re.match(r"socket:\[(\d+)\]", link)
+    return bool(match) and re.search(
+        rb"\s" + match.group(1).encode() + rb"\s",
+        read_proc(pid, "net/tcp")) is not None
