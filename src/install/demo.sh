@@ -64,16 +64,18 @@ put() { # file text...: a control file
 # The demo's own names, ports and its one user.
 configure() {
 	smtp=$(free_port 2525)
+	submission=$(free_port 2587)
 	pop=$(free_port 2110)
 	put me demo.example
 	put locals demo.example localhost
 	put rcpthosts demo.example localhost
 	put smtpaddress 127.0.0.1
 	put smtpport "$smtp"
+	put submissionport "$submission"
+	put smtpsport "$(free_port 2465)"
 	put pop3address 127.0.0.1
 	put pop3port "$pop"
-	mkdir -p "$home/control/auth"
-	put auth/pop3 63 # passwords in clear: it is loopback
+	put pop3sport "$(free_port 2995)"
 	mkhome=$home/home/you
 	mkdir -p "$home/home" "$mkhome"
 	[ -d "$mkhome/Maildir" ] || "$home/bin/maildirmake" "$mkhome/Maildir"
@@ -96,7 +98,7 @@ begin() {
 	echo $! > "$home/svscan.pid"
 	n=0
 	until grep -qs '^@.*status: local' "$home/service/send/log/main/current" &&
-		listening "$smtp" && listening "$pop"; do
+		listening "$smtp" && listening "$submission" && listening "$pop"; do
 		n=$((n + 1))
 		[ $n -lt 150 ] || { cat "$home/svscan.log" >&2; die \
 			"not up after 15 seconds; see $home/service/*/log/main"; }
@@ -110,9 +112,10 @@ listening() {
 	grep -qi ":$(printf %04X "$1") 0*:0000 0A" /proc/net/tcp
 }
 
-wait_delivered() {
+wait_delivered() { # how many
 	n=0
-	until grep -q "end msg" "$home/service/send/log/main/current"; do
+	until [ "$(grep -c "end msg" "$home/service/send/log/main/current")" \
+		-ge "$1" ]; do
 		n=$((n + 1))
 		[ $n -lt 150 ] || die "no delivery after 15 seconds"
 		sleep 0.1
@@ -131,12 +134,13 @@ tool() {
 
 # mpop replaces the files it is given, so they are the demo's own.
 fetch() {
-	printf '%s$ mpop --host=127.0.0.1 --port=%s --user=you%s\n' \
-		"$bold" "$pop" "$plain"
+	printf '%s$ mpop --host=127.0.0.1 --port=%s --user=you --tls=on %s%s\n' \
+		"$bold" "$pop" "--tls-starttls=on --tls-certcheck=off" "$plain"
 	rm -f "$home/home/mpop.uidls"
 	(cd "$home" && mpop --quiet \
 		--host=127.0.0.1 --port="$pop" --user=you \
-		--passwordeval='echo secret' --auth=user --tls=off --keep=on \
+		--passwordeval='echo secret' --auth=user \
+		--tls=on --tls-starttls=on --tls-certcheck=off --keep=on \
 		--received-header=off --uidls-file="$home/home/mpop.uidls" \
 		--delivery=mbox,"$home/home/fetched")
 	cat "$home/home/fetched"
@@ -165,15 +169,23 @@ show() {
 	step "Deliveries go on: control/concurrencylocal and a HUP"
 	put concurrencylocal 10
 	run svc -h "$home/service/send"
-	wait_delivered
+	wait_delivered 1
 	step "What the log says"
 	readable_log send
 	step "The queue is empty, the message is in the Maildir"
 	tool qmail-qstat
 	run ls -l "$home/home/you/Maildir/new"
+	step "A user sends mail on the submission port: STARTTLS, then a login"
+	run swaks --silent 0 --server "127.0.0.1:$submission" --tls \
+		--auth PLAIN --auth-user you --auth-password secret \
+		--ehlo laptop.example --from you@demo.example \
+		--to you@demo.example --h-Subject "Submitted with a login" \
+		--body "This message came by TLS, from a user with a password." ||
+		die "the submission was refused"
+	wait_delivered 2
 	# qmail-pop3d does not list messages of the present second.
 	sleep 1
-	step "Fetched by POP3, with mpop"
+	step "Both are fetched by POP3 with STLS, with mpop"
 	fetch
 }
 
@@ -218,8 +230,10 @@ start() {
 	step "A home in $home"
 	install_home
 	configure
-	step "Starting it under svscan: SMTP on 127.0.0.1:$smtp," \
-		"POP3 on 127.0.0.1:$pop"
+	step "A certificate, signed by nobody (make cert)"
+	sh "$stage/src/install/cert.sh" "$home"
+	step "Starting it under svscan: SMTP on 127.0.0.1:$smtp and (for users)" \
+		"$submission, POP3 on 127.0.0.1:$pop"
 	rm -f "$home"/service/send/log/main/current \
 		"$home"/service/scand/log/main/current "$home/control/clamd"
 	begin
@@ -229,6 +243,8 @@ start() {
 	step "The server goes on running"
 	cat <<EOT
   send a message   swaks --server 127.0.0.1:$smtp --to you@demo.example
+  as a user        swaks --server 127.0.0.1:$submission --tls --auth --au you \
+                     --ap secret --to you@demo.example
   fetch mail       any POP3 client: 127.0.0.1 port $pop, you, secret
   logs             $link/service/*/log/main/current  (| tai64nlocal)
   configuration    $link/control

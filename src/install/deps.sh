@@ -5,9 +5,9 @@ set -eu
 
 build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev libssl-dev
 	libclamav-dev libseccomp-dev libcurl4-openssl-dev"
-demo="$build ucspi-tcp daemontools swaks mpop"
+demo="$build ucspi-tcp daemontools swaks mpop openssl"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
-	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs openssl
+	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs msmtp curl
 	spamd spamc
 	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
 	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon p0f

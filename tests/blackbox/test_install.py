@@ -67,6 +67,12 @@ echo 127.0.0.1 > control/pop3address
 echo "$POP" > control/pop3port
 mkdir -p control/auth
 echo 63 > control/auth/pop3
+for service in submission smtps pop3s; do
+	eval "echo \$$service" > "control/${service}port"
+done
+(cd "$REPO" && sh src/install/cert.sh "$QMAILHOME")
+chgrp nofiles bin/checkpassword
+chmod 4710 bin/checkpassword
 svscan "$QMAILHOME/service" > "$WORK/svscan.log" 2>&1 &
 n=0
 until grep -qs 'status: local' service/send/log/main/current &&
@@ -78,7 +84,8 @@ ps -eo user:12,comm | sort -u
 section deliver
 swaks --silent 3 --server "127.0.0.1:$SMTP" --from s@x.example \
 	--to joe@check.example --body 'for joe'
-swaks --silent 3 --server "127.0.0.1:$SMTP" --from s@x.example \
+swaks --silent 3 --server "127.0.0.1:$submission" --tls --auth PLAIN \
+	--auth-user joe --auth-password secret --from s@x.example \
 	--to postmaster@check.example --body 'for postmaster'
 swaks --silent 3 --server "127.0.0.1:$SMTP" --from '<>' \
 	--to nobody-at-all@check.example --body 'bounces' || :
@@ -94,14 +101,24 @@ section log
 cat service/send/log/main/current
 section pop3
 sleep 1
-/usr/bin/python3 - "$POP" <<'PY'
-import poplib, sys
+/usr/bin/python3 - "$POP" "$pop3s" "$smtps" <<'PY'
+import poplib, ssl, smtplib, sys
 pop = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=20)
+anybody = ssl._create_unverified_context()
+pop.stls(anybody)
 pop.user("joe")
 pop.pass_("secret")
 print("pop3 sees", pop.stat()[0])
 print(b"\n".join(pop.retr(1)[1]).decode())
 pop.quit()
+pop = poplib.POP3_SSL("127.0.0.1", int(sys.argv[2]), timeout=20,
+                      context=anybody)
+pop.user("joe")
+pop.pass_("secret")
+print("pop3s sees", pop.stat()[0])
+smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=20,
+                        context=anybody)
+print("smtps says", smtp.login("joe", "secret"))
 PY
 section stop
 # joe stops all that runs as joe, all the time; others get their mail.
@@ -185,8 +202,10 @@ def installed(session_dir):
         capture_output=True, text=True, errors="replace", timeout=150,
         env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
                      "/sbin:/bin",
-             "REPO": REPO, "B": os.path.relpath(BUILD, REPO), "WORK": work, "QMAILHOME": HOME,
-             "SMTP": str(free_port()), "POP": str(free_port())})
+             "REPO": REPO, "B": os.path.relpath(BUILD, REPO), "WORK": work,
+             "QMAILHOME": HOME, "SMTP": str(free_port()),
+             "POP": str(free_port()), "submission": str(free_port()),
+             "smtps": str(free_port()), "pop3s": str(free_port())})
     sections, name = {}, ""
     for line in done.stdout.splitlines():
         if line.startswith("== "):
@@ -266,7 +285,7 @@ def test_accounts(installed):
     ("qmails", "qmail-send"), ("qmails", "qmail-todo"),
     ("qmailq", "qmail-clean"), ("qmailr", "qmail-rspawn"),
     ("root", "qmail-lspawn"), ("qmailp", "qmail-lspawn"),
-    ("qmaild", "tcpserver"), ("qmaill", "multilog")])
+    ("qmaild", "tcpserver"), ("root", "qmail-tlsd"), ("qmaill", "multilog")])
 def test_each_role_has_its_user(installed, user, program):
     assert re.search(rf"^{user} +{program}$", installed["processes"], re.M)
 
@@ -280,6 +299,13 @@ def test_mail_reaches_its_owner(installed):
     assert "invoked for bounce" in text
 
 
+def test_logins_under_tls(installed):
+    """By the password of the system, on both ports for users."""
+    assert re.search(r"by check\.example with ESMTPSA \(TLSv1\.3 ",
+                     installed["deliver"])
+    assert "smtps says (235, b'2.7.0 ok, go ahead')" in installed["pop3"]
+
+
 def test_log(installed):
     assert "starting delivery 1: msg " in installed["log"]
     assert " bounce msg " in installed["log"]
@@ -287,6 +313,7 @@ def test_log(installed):
 
 def test_pop3_as_the_user(installed):
     assert "pop3 sees 1" in installed["pop3"]
+    assert "pop3s sees 1" in installed["pop3"]
     assert "for joe" in installed["pop3"]
 
 
