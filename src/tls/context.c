@@ -283,17 +283,39 @@ warm_pair(SSL *server, SSL *client)
 	}
 }
 
+/* One connection, which resumes a session if there is one; the next one. */
+static SSL_SESSION *
+warm_once(SSL_CTX *server_ctx, SSL_CTX *client_ctx, SSL_SESSION *session)
+{
+	SSL *server = SSL_new(server_ctx);
+	SSL *client = SSL_new(client_ctx);
+
+	if (server != NULL && client != NULL) {
+		if (session != NULL)
+			SSL_set_session(client, session);
+		SSL_SESSION_free(session);
+		warm_pair(server, client);
+		session = SSL_get1_session(client);
+		/* A session of a connection that broke is not resumed. */
+		SSL_set_shutdown(
+		    client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	}
+	SSL_free(server);
+	SSL_free(client);
+	return session;
+}
+
 void
 context_warm(SSL_CTX *server_ctx)
 {
 	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
-	SSL *server = SSL_new(server_ctx);
-	SSL *client = client_ctx == NULL ? NULL : SSL_new(client_ctx);
+	SSL_SESSION *session = NULL;
 
-	if (server != NULL && client != NULL)
-		warm_pair(server, client);
-	SSL_free(server);
-	SSL_free(client);
+	if (client_ctx != NULL) {
+		session = warm_once(server_ctx, client_ctx, session);
+		session = warm_once(server_ctx, client_ctx, session);
+	}
+	SSL_SESSION_free(session);
 	SSL_CTX_free(client_ctx);
 	ERR_clear_error();
 }

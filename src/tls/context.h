@@ -36,8 +36,8 @@ SSL_CTX *context_server(struct context_settings *settings, struct strv pem,
 SSL_CTX *context_client(struct strv ciphers, char why[CONTEXT_TEXT_MAX]);
 
 /*
- * A whole handshake in memory: whatever OpenSSL looks up or builds at the
- * first one is then shared by all processes that are forked afterwards.
+ * A full and a resumed handshake in memory: whatever OpenSSL looks up or builds
+ * at the first one is then shared by all processes that are forked afterwards.
  */
 void context_warm(SSL_CTX *server);
 

@@ -13,6 +13,7 @@
 #include "conf/control.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -50,6 +51,21 @@ begin(struct master *m)
 	m->serve.store = &m->store;
 }
 
+/*
+ * For a new certificate.  What a handshake would build is built here, and
+ * free memory put in order: each page that a forked process changes has to be
+ * copied first.
+ */
+static void
+make_ready(struct master *m)
+{
+	SSL_free(m->serve.ssl);
+	if (!m->once)
+		context_warm(m->store.everybody.ctx);
+	m->serve.ssl = SSL_new(m->store.everybody.ctx);
+	malloc_trim(0);
+}
+
 /* True if a handshake can be done now, with what is on disk now. */
 static bool
 prepare(struct master *m)
@@ -69,9 +85,9 @@ prepare(struct master *m)
 	before = m->store.everybody.ctx;
 	if (!store_refresh(&m->store))
 		return false;
-	if (!m->once && before != m->store.everybody.ctx)
-		context_warm(m->store.everybody.ctx);
-	return true;
+	if (before != m->store.everybody.ctx)
+		make_ready(m);
+	return m->serve.ssl != NULL;
 }
 
 static void

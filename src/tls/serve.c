@@ -122,16 +122,16 @@ _Noreturn void
 serve_run(const struct serve *serve, const struct tls_order *order, bool tell)
 {
 	SSL_CTX *ctx = serve->store->everybody.ctx;
-	struct wire wire = {
-		.net_in = FD_IN, .net_out = FD_OUT, .data = FD_DATA
-	};
+	struct wire wire = { .ssl = serve->ssl,
+		.net_in = FD_IN,
+		.net_out = FD_OUT,
+		.data = FD_DATA };
 	int r;
 
 	SSL_CTX_set_tlsext_servername_callback(ctx, choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, serve->store);
 	go_to_jail(serve, order);
-	wire.ssl = SSL_new(ctx);
-	if (wire.ssl == NULL || wire_init(&wire) != 0)
+	if (wire_init(&wire) != 0)
 		die(EX_TEMPORARY, "unable to prepare a handshake");
 	SSL_set_accept_state(wire.ssl);
 	if (jail_lock(false) != 0)

@@ -10,6 +10,7 @@ struct serve {
 	struct store *store;
 	struct jail jail;
 	int seconds; /* for the handshake */
+	SSL *ssl;    /* made before the fork, used behind it, once in each */
 };
 
 /*
