@@ -66,7 +66,9 @@ tls_client_encode(
 		buf_add_char(out, '\0');
 	}
 	for (size_t i = 0; i < request->tlsa_count; i++)
-		add_tlsa(out, &request->tlsa[i]);
+		/* One without data names nobody. */
+		if (request->tlsa[i].data.len > 0)
+			add_tlsa(out, &request->tlsa[i]);
 	buf_add_char(out, '\0');
 }
 

@@ -81,7 +81,8 @@ take_tlsa(struct request *r, struct strv value)
 	if (r->tlsa_count == TLS_CLIENT_TLSA_MAX ||
 	    take_octet(&value, &t->usage) != 0 ||
 	    take_octet(&value, &t->selector) != 0 ||
-	    take_octet(&value, &t->matching) != 0 || value.len % 2 != 0)
+	    take_octet(&value, &t->matching) != 0 || value.len == 0 ||
+	    value.len % 2 != 0)
 		return QE_SYNTAX;
 	t->pos = r->bytes.len;
 	t->len = value.len / 2;

@@ -279,6 +279,8 @@ test_request_refusals(void **state)
 		{ "level=may\0tlsa=3\0",          17},
 		{ "level=may\0\0",                11},
 		{ "level=may\0what=x\0",          17},
+		{ "level=may\0tlsa=3 1 1\0",      21},
+		{ "level=may\0tlsa=3 1 1 \0",     22},
 	};
 	struct request got;
 
