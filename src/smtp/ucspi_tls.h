@@ -33,6 +33,7 @@ enum { UCSPI_TLS_SECONDS = 120 }; /* for the front to finish a handshake */
 struct ucspi_tls {
 	enum tls_state state;
 	int control_fd, read_fd, write_fd; /* close-on-exec; -1: no front */
+	int orders_fd;                     /* to a qmail-tlsd; -1: none */
 	struct tls_facts facts;            /* empty unless TLS_ON */
 };
 
@@ -43,6 +44,15 @@ struct ucspi_tls {
  * front means that whoever started us speaks TLS already.
  */
 void ucspi_tls_init(struct ucspi_tls *t);
+
+/*
+ * Under "qmail-tls -r" alone, $QMAILTLS names the way to qmail-tlsd, and no
+ * process stands in front: then this makes what a front would have made, and
+ * asks whether there is a certificate that can be used.  Else it does nothing.
+ * 0; QE_ABSENT (no certificate), QE_EOF, QE_TIMEOUT, QE_SYS: the session may
+ * go on in clear.  ucspi_tls_start() calls it if nobody has.
+ */
+int ucspi_tls_prepare(struct ucspi_tls *t, int in_fd, int out_fd);
 
 /* True if STARTTLS or STLS has something to start: show it, and take it. */
 bool ucspi_tls_may_start(const struct ucspi_tls *t);

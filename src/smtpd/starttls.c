@@ -47,6 +47,8 @@ command_starttls(struct session *s, struct strv argument)
 			   : reply_make(502, "5.5.1", "unimplemented");
 	if (argument.len > 0)
 		return reply_make(501, "5.5.4", "no parameters allowed");
+	if (ucspi_tls_prepare(&s->tls, s->in.fd, s->out.fd) != 0)
+		return reply_make(454, "4.7.0", "TLS is not available");
 	session_say(s, &ready);
 	session_flush(s);
 	if (s->state == SESSION_OPEN && start(s)) {

@@ -9,7 +9,9 @@
  * program: no process, and no memory but three descriptors, waits for a
  * STARTTLS that may never come, and key, initialised library and tables of
  * algorithms are there when it does (4 ms of CPU, against 0.5 for a
- * handshake).  Without a qmail-tlsd of the service it starts one for itself.
+ * handshake).  qmail-smtpd hands them over itself, at STARTTLS, if there is no
+ * "qmail-tls program" before it (smtp/ucspi_tls.h).  Without a qmail-tlsd of
+ * the service this starts one for one connection.
  *
  * Runs as whoever runs tcpserver; reads nothing but the environment, and a
  * client's bytes never.  With -s or $SMTPS the handshake comes first.
@@ -25,7 +27,7 @@
 #include "base/program.h"
 #include "base/spawn.h"
 #include "smtp/tls_facts.h"
-#include "tls/order.h"
+#include "smtp/tls_order.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,11 +2,11 @@
 # qmail-tlsd is linked dynamically: a repaired libssl needs no new build.
 PROGRAMS += qmail-tls qmail-tlsd
 
-obj.qmail-tls    := tls/qmail-tls.o tls/order.o
+obj.qmail-tls    := tls/qmail-tls.o
 static.qmail-tls := 1
 
-obj.qmail-tlsd   := $(addprefix tls/,qmail-tlsd.o order.o tickets.o jail.o \
+obj.qmail-tlsd   := $(addprefix tls/,qmail-tlsd.o tickets.o jail.o \
 	context.o store.o wire.o serve.o master.o request.o client.o)
 lib.qmail-tlsd   := -lssl -lcrypto
 
-TESTABLE += tls/order.o tls/tickets.o tls/request.o
+TESTABLE += tls/tickets.o tls/request.o

@@ -2,8 +2,8 @@
 #ifndef TLS_SERVE_H
 #define TLS_SERVE_H
 
+#include "smtp/tls_order.h"
 #include "tls/jail.h"
-#include "tls/order.h"
 #include "tls/store.h"
 
 struct serve {

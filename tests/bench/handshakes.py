@@ -45,7 +45,7 @@ class Qmail:
         lib.own(self.home.file("server.log"))
         self.meter.start(lambda: self.home.spawn(
             [front, "-r", "tcpserver", "-v", "-H", "-R", "-l", "a.example",
-             "-c", "200", "-b", "100", "127.0.0.1", str(self.port), front,
+             "-c", "200", "-b", "100", "127.0.0.1", str(self.port),
              os.path.join(bin_dir, "qmail-smtpd")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         lib.wait_port(self.port)

@@ -29,10 +29,10 @@ def install(home, text, name="control/servercert.pem", mode=0o600):
     os.rename(home.file(name) + ".new", home.file(name))
 
 
-@pytest.fixture
-def service(home, certificates):
+@pytest.fixture(params=["front", "direct"])
+def service(home, certificates, request):
     install(home, certificates[0])
-    return Service(home)
+    return Service(home, direct=request.param == "direct")
 
 
 def shown(text):
@@ -108,6 +108,22 @@ def test_offered_when_there_is_a_certificate(home, certificates):
     assert s.starttls().certificate() == shown(certificates[0])
     service.wait_log("others may read its key")
     assert service.log().count("cannot be used") == 3
+    os.unlink(home.file("control/servercert.pem"))
+    assert "STARTTLS" not in TlsSmtpd(service).command("EHLO c.example")
+
+
+def test_direct_and_no_certificate_of_use(home, certificates):
+    """Offered because there is a file; what it is worth is seen too late."""
+    install(home, "nonsense")
+    service = Service(home, direct=True)
+    s = TlsSmtpd(service)
+    assert s.command("STARTTLS") == "454 4.7.0 TLS is not available"
+    s.command("EHLO c.example")
+    s.open_message()
+    s.send("hello\r\n.\r\n")
+    assert s.reply().startswith("250 2.6.0")
+    install(home, certificates[0])
+    assert s.starttls().command("NOOP") == "250 2.0.0 ok"
     os.unlink(home.file("control/servercert.pem"))
     assert "STARTTLS" not in TlsSmtpd(service).command("EHLO c.example")
 

@@ -252,14 +252,13 @@ def test_client_that_reads_nothing(home, certificates):  # noqa: F811
 class RootService:
     """Services as root starts them, every part under its own uid."""
 
-    TLS = 61020
-
     def __init__(self, base, bin_dir, pem):
         self.home = RootHome(base, bin_dir)
         os.makedirs(self.home.file("run/tls"), 0o700)
         os.makedirs(self.home.file("run/empty"), 0o755)
-        with open(os.path.join(base, "passwd"), "a") as f:
-            f.write(f"qmailt:x:{self.TLS}:{NOFILES}::/:/bin/false\n")
+        with open(os.path.join(base, "passwd")) as f:
+            self.TLS = int(re.search(r"^qmailt:x:(\d+):", f.read(),
+                                     re.M).group(1))
         path = self.home.file("control/servercert.pem")
         with open(path, "w") as f:
             f.write(pem)
@@ -269,13 +268,15 @@ class RootService:
                 f.write("a.example\n")
         self.processes = []
 
-    def start(self, resident):
+    def start(self, mode):
         port = h.free_port()
         front = self.home.file("bin/qmail-tls")
         ids = ["-u", str(DAEMON), "-g", str(NOFILES)]
         tcpserver = ["tcpserver", "-H", "-R", "-l", "a.example"]
         server = ["127.0.0.1", str(port), front]
-        if resident:
+        if mode == "direct":
+            argv = [front, "-r", *tcpserver, *ids, *server[:2]]
+        elif mode == "resident":
             argv = [front, "-r", *tcpserver, *ids, *server]
         else:
             argv = [*tcpserver, *server, *ids]
@@ -324,14 +325,14 @@ def read_proc(pid, name):
 @pytest.mark.skipif(os.geteuid() != 0 or subprocess.run(
     ["unshare", "-m", "true"], capture_output=True,
     check=False).returncode != 0, reason="needs root and mount namespaces")
-@pytest.mark.parametrize("resident", [True, False])
-def test_rights(session_dir, bin_dir, certificates, resident):  # noqa: F811
-    base = os.path.join(session_dir, f"tls-root-{resident}")
+@pytest.mark.parametrize("mode", ["direct", "resident", "once"])
+def test_rights(session_dir, bin_dir, certificates, mode):  # noqa: F811
+    base = os.path.join(session_dir, f"tls-root-{mode}")
     os.mkdir(base)
     os.chmod(base, 0o755)
     service = RootService(base, bin_dir, certificates[0])
     try:
-        port = service.start(resident)
+        port = service.start(mode)
         sock = socket.create_connection(("127.0.0.1", port), DEADLINE)
         read_until(sock, b"\n")
         sock.sendall(b"STARTTLS\r\n")
@@ -339,8 +340,10 @@ def test_rights(session_dir, bin_dir, certificates, resident):  # noqa: F811
         tls = context().wrap_socket(sock)
         tls.sendall(b"EHLO c\r\n")
         read_until(tls, b"8BITMIME\r\n")
-        check_processes(service, certificates[0])
-        tls.close()
+        try:
+            check_processes(service, certificates[0])
+        finally:
+            tls.close()
     finally:
         service.stop()
         wait_for(lambda: not of_home(base), "the end of all processes")

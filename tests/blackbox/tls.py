@@ -46,10 +46,12 @@ def context(maximum=None, minimum=None):
 
 
 class Service:
-    """qmail-tls -r tcpserver ... qmail-tls program, as the run files have it."""
+    """qmail-tls -r tcpserver ... qmail-tls program, as the run files have it;
+    direct: without the second qmail-tls."""
 
     def __init__(self, home, program="qmail-smtpd", options=(), front=(),
-                 env=None, resident=True, limit=400, arguments=()):
+                 env=None, resident=True, limit=400, arguments=(),
+                 direct=False):
         self.home, self.env, self.limit = home, env or {}, limit
         self.queue = Queue(home)
         self.port = free_port()
@@ -59,7 +61,7 @@ class Service:
         front_program = os.path.join(home.bin, "qmail-tls")
         self.argv = ["tcpserver", "-v", "-H", "-R", "-l", home.me, "-c",
                      str(limit), "-b", "200", "127.0.0.1", str(self.port),
-                     front_program, *front]
+                     *([] if direct else [front_program, *front])]
         if resident:
             self.argv = [front_program, "-r", *options] + self.argv
         else:

@@ -1,7 +1,7 @@
 /* tls/order and tls/tickets: messages and files of any content. */
 #include "base/error.h"
 #include "fuzz.h"
-#include "tls/order.h"
+#include "smtp/tls_order.h"
 #include "tls/tickets.h"
 
 #include <errno.h>

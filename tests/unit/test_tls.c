@@ -3,10 +3,13 @@
 #include "base/env.h"
 #include "smtp/tls_client.h"
 #include "smtp/tls_facts.h"
+#include "smtp/tls_order.h"
 #include "smtp/ucspi_tls.h"
 #include "unit.h"
 
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /* All of text, in pieces of so many bytes. */
 static int
@@ -103,6 +106,7 @@ front_make(struct front *f, const char *wish)
 	copy = dup(f->data[1]);
 	assert_true(copy >= 0);
 	env_unset("SMTPS");
+	env_unset("QMAILTLS");
 	assert_int_equal(env_set("UCSPITLS", wish), 0);
 	set_number("SSLCTLFD", f->control[1]);
 	set_number("SSLREADFD", f->data[1]);
@@ -212,6 +216,54 @@ test_start(void **state)
 	front_free(&f);
 }
 
+/* No front: we make the sockets, and order the handshake. */
+static void
+test_order(void **state)
+{
+	const struct strv facts = STRV("+SSL_PROTOCOL=TLSv1.3\0\0");
+	struct tls_order taken;
+	struct front f;
+	int way[2];
+
+	(void)state;
+	front_make(&f, "");
+	io_close(&f.tls.control_fd);
+	io_close(&f.tls.read_fd);
+	io_close(&f.tls.write_fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
+	f.tls.orders_fd = way[1];
+	/* Nobody answers, nobody is there, and so on: nothing is left open. */
+	assert_int_equal(shutdown(way[0], SHUT_RDWR), 0);
+	assert_int_equal(ucspi_tls_prepare(&f.tls, f.in.fd, f.out.fd), QE_EOF);
+	assert_int_equal(f.tls.control_fd, -1);
+	close(way[0]);
+	close(way[1]);
+	f.tls.orders_fd = -1;
+	assert_int_equal(
+	    ucspi_tls_prepare(&f.tls, f.in.fd, f.out.fd), QE_ABSENT);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
+	f.tls.orders_fd = way[1];
+	if (fork() == 0) {
+		if (order_receive(way[0], &taken) != 0 &&
+		    (io_wait(way[0], POLLIN, clock_deadline(5)) != 0 ||
+			order_receive(way[0], &taken) != 0))
+			_exit(1);
+		(void)!write(taken.control, facts.ptr, facts.len);
+		(void)!write(taken.data, "EHLO", 4);
+		_exit(0);
+	}
+	assert_int_equal(
+	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), 0);
+	assert_true(ucspi_tls_is_on(&f.tls));
+	assert_int_equal(f.tls.orders_fd, -1);
+	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
+	assert_view(source_peek(&f.in), "EHLO");
+	env_unset("SSL_PROTOCOL");
+	close(way[0]);
+	front_free(&f);
+	assert_true(wait(NULL) > 0);
+}
+
 static void
 test_start_fails(void **state)
 {
@@ -291,6 +343,7 @@ main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_states_without_front),
 		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_client_request),
 		cmocka_unit_test(test_client_refusals),

@@ -1,6 +1,6 @@
 /* tls/order, tls/tickets, tls/request: what qmail-tlsd is told by others. */
 #include "smtp/tls_client.h"
-#include "tls/order.h"
+#include "smtp/tls_order.h"
 #include "tls/request.h"
 #include "tls/tickets.h"
 #include "unit.h"

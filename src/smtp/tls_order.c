@@ -1,5 +1,5 @@
 /* Descriptors in messages: what qmail-tls sends and qmail-tlsd believes. */
-#include "tls/order.h"
+#include "smtp/tls_order.h"
 #include "base/error.h"
 #include "base/io.h"
 

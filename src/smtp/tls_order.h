@@ -3,8 +3,8 @@
  * of a SOCK_SEQPACKET socket (unix(7)).  qmail-tlsd answers each on the
  * control descriptor: ORDER_YES, or ORDER_NO and the end.
  */
-#ifndef TLS_ORDER_H
-#define TLS_ORDER_H
+#ifndef SMTP_TLS_ORDER_H
+#define SMTP_TLS_ORDER_H
 
 #include <stdbool.h>
 #include <stddef.h>
