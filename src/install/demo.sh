@@ -243,8 +243,8 @@ start() {
 	step "The server goes on running"
 	cat <<EOT
   send a message   swaks --server 127.0.0.1:$smtp --to you@demo.example
-  as a user        swaks --server 127.0.0.1:$submission --tls --auth --au you \
-                     --ap secret --to you@demo.example
+  as a user        swaks --server 127.0.0.1:$submission --tls --auth \\
+                     --au you --ap secret --to you@demo.example
   fetch mail       any POP3 client: 127.0.0.1 port $pop, you, secret
   logs             $link/service/*/log/main/current  (| tai64nlocal)
   configuration    $link/control

@@ -64,7 +64,6 @@ def test_demo_twice_with_ports_taken(tree):
             assert ('<** 554 5.7.7 your email contains the virus "Eicar-Test-'
                     'Signature.UNOFFICIAL"!') in text
         # A login after STARTTLS, which a Received field tells of.
-        assert "235 2.7.0 ok, go ahead" in text
         assert re.search(r"with ESMTPSA \(TLSv1\.3 TLS_", text)
     assert svscan_runs(tree)
     stopped = demo(tree, "demo-stop")
