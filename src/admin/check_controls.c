@@ -219,6 +219,9 @@ check_cdb(struct findings *f, enum ctl id)
 	char cdb[CONTROL_PATH_MAX], list[CONTROL_PATH_MAX];
 	char *suffix;
 
+	/* Without it the list itself is read. */
+	if (id == CTL_AUTH_NORELAY_CDB && !control_exists(id))
+		return;
 	control_file_path(id, cdb);
 	memcpy(list, cdb, sizeof(list));
 	suffix = strrchr(list, '.');
