@@ -224,6 +224,7 @@ test_order(void **state)
 	struct tls_order taken;
 	struct front f;
 	int way[2];
+	char byte;
 
 	(void)state;
 	front_make(&f, "");
@@ -250,6 +251,8 @@ test_order(void **state)
 			_exit(1);
 		(void)!write(taken.control, facts.ptr, facts.len);
 		(void)!write(taken.data, "EHLO", 4);
+		/* Not gone before it was asked. */
+		(void)!read(taken.control, &byte, 1);
 		_exit(0);
 	}
 	assert_int_equal(
