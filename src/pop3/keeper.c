@@ -29,7 +29,9 @@
 
 enum {
 	KEEPER_LOGINS_MAX = POPUP_FAILURES_MAX, /* whatever the front says */
-	KEEPER_WORD_SECONDS = 60 /* to tell the client of a crash */
+	KEEPER_WORD_SECONDS = 60, /* to tell the client of a crash */
+	KEEPER_GRACE_MS = 1000,   /* from the last descriptor to the end */
+	KEEPER_LOOK_MS = 5
 };
 
 struct keeper {
@@ -104,8 +106,9 @@ keeper_open_smtp(const struct keeper *k)
 }
 
 /*
- * Has a program that was started as root given that up?  A checker does so
- * when it has accepted, and it becomes a server that may say nothing to us.
+ * Has a program that was started as root given that up?  Then it may be a
+ * server that says nothing to us, or a checker that looks for the password
+ * with no more rights than it needs: no proof of anything while it runs.
  */
 static bool
 keeper_has_become_user(pid_t pid)
@@ -127,6 +130,28 @@ keeper_has_become_user(pid_t pid)
 	return uid != 0;
 }
 
+/*
+ * Ended as no checker does that refuses, fails or is killed: as a server that
+ * is no longer root may.
+ */
+static bool
+keeper_is_end_of_server(int code)
+{
+	return code >= 0 && code != 1 && code != 2 && code != EX_TEMPORARY;
+}
+
+/* Without its descriptor it may be a server; but mostly, it is ending. */
+static bool
+keeper_lives_on(pid_t pid)
+{
+	int64_t end = clock_mono_ms() + KEEPER_GRACE_MS;
+	int r;
+
+	while ((r = spawn_has_ended(pid)) == 0 && clock_mono_ms() < end)
+		clock_sleep_ms(KEEPER_LOOK_MS);
+	return r == 0;
+}
+
 /* The front has nothing more to say, or to read. */
 static void
 keeper_accept(const struct keeper *k)
@@ -137,7 +162,6 @@ keeper_accept(const struct keeper *k)
 	if (spawn_wait(k->popup->front, &status) != 0)
 		warn("unable to wait for the front: %s", error_text(errno));
 	keeper_log(k, "LOGIN", "");
-	keeper_open_smtp(k);
 }
 
 static void
@@ -155,7 +179,8 @@ keeper_say(const struct keeper *k, const char *line)
 
 /*
  * The rest of the session is the server's, unless the checker could not run
- * it, which only one that has not spoken to us can be in doubt about.
+ * it, which only one that has not spoken to us can be in doubt about.  The end
+ * of such a one is the first proof that the password was right.
  */
 static _Noreturn void
 keeper_wait_for_server(const struct keeper *k, pid_t pid, bool has_spoken)
@@ -164,6 +189,8 @@ keeper_wait_for_server(const struct keeper *k, pid_t pid, bool has_spoken)
 
 	if (spawn_wait(pid, &status) != 0)
 		keeper_end(k);
+	if (!has_spoken && keeper_is_end_of_server(spawn_exit_code(status)))
+		keeper_open_smtp(k);
 	if (spawn_exit_code(status) < 0)
 		keeper_say(k, "-ERR [SYS/TEMP] aack, child crashed\r\n");
 	else if (!has_spoken && spawn_exit_code(status) == EX_TEMPORARY)
@@ -176,11 +203,13 @@ keeper_wait_for_server(const struct keeper *k, pid_t pid, bool has_spoken)
 static enum link_answer
 keeper_judge(struct keeper *k, struct sasl_checker *how, struct sasl_check *c)
 {
+	bool as_user = keeper_has_become_user(c->pid);
 	int code;
 	enum sasl_result r = sasl_check_wait(how, c, &code);
 
-	if (r == SASL_DONE) {
+	if (r == SASL_DONE || (as_user && keeper_is_end_of_server(code))) {
 		keeper_accept(k);
+		keeper_open_smtp(k);
 		keeper_end(k);
 	}
 	keeper_log(k, "AUTHFAILED",
@@ -202,8 +231,11 @@ keeper_watch(
 {
 	int r = note_wait(note, how->deadline_ms);
 
-	if (r == 0 || keeper_has_become_user(c->pid)) {
+	if (r == 0 || ((r == QE_TIMEOUT || keeper_lives_on(c->pid)) &&
+			  keeper_has_become_user(c->pid))) {
 		keeper_accept(k);
+		if (r == 0)
+			keeper_open_smtp(k);
 		note_answer(note);
 		io_close(&note);
 		keeper_wait_for_server(k, c->pid, r == 0);

@@ -271,10 +271,22 @@ def test_server_of_others_outlasts_the_checkers_time(home, as_root):
 
 def test_server_of_others_with_a_bad_end(home, as_root):
     """No failed login, for those who count them."""
-    s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; exit 1")
+    s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; exit 7")
     assert s.login() == b"+OK hello"
     assert s.at_end() and "AUTHFAILED" not in s.log()
     assert "LOGIN: 192.0.2.7 plain <joe>" in s.log()
+
+
+@pytest.mark.parametrize("end", ["exit 1", "exit 111", "kill -9 $$"])
+def test_checker_that_is_no_longer_root_refuses(home, as_root, end):
+    """Rights are given up before the password is looked for: no proof."""
+    logins = h.make_dirs(home.file("opensmtp"))
+    home.control("opensmtp", logins + "\n")
+    s = as_root("sh", "-c", end)
+    assert s.login().startswith(b"-ERR [AUTH]" if end == "exit 1" else
+                                b"-ERR [SYS/TEMP]")
+    assert "AUTHFAILED: 192.0.2.7 plain" in s.log()
+    assert "LOGIN" not in s.log() and os.listdir(logins) == []
 
 
 def test_front_that_is_killed_ends_the_session(home, popup, clear):
