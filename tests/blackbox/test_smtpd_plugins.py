@@ -564,6 +564,8 @@ def test_descriptors(site):
     client.close()
 
 
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers need much memory")
 def test_memory_stays_small(site):
     site.plugin("content", "cat >/dev/null")
     client = site.open()
