@@ -45,7 +45,8 @@ section owners
 cd "$QMAILHOME"
 find . -maxdepth 1 -printf '%P %u:%g %m\n'
 find queue -maxdepth 2 -printf '%p %u:%g %m\n'
-find bin -type f -printf '%p %u:%g %m\n'
+find bin plugins -type f -printf '%p %u:%g %m\n'
+find cache -maxdepth 1 -printf '%p %u:%g %m\n'
 
 section check
 bin/qmail-showctl --check
@@ -170,7 +171,7 @@ cat "$WORK/victim/file"
 cd "$REPO"
 section uninstall
 make -s B="$B" uninstall
-ls "$QMAILHOME/bin" "$QMAILHOME/man/man8" | cat
+ls "$QMAILHOME/bin" "$QMAILHOME/plugins" "$QMAILHOME/man/man8" | cat
 ls -d "$QMAILHOME/queue/mess" "$QMAILHOME/control/me"
 section end
 """
@@ -263,6 +264,14 @@ bin/qmail-pop3d root:qmail 755
 bin/sendmail root:qmail 755
 bin/forward root:qmail 755
 bin/maildirmake root:qmail 755
+bin/rblsmtpd root:qmail 755
+plugins/greylist root:qmail 755
+plugins/spamcheck root:qmail 755
+plugins/logall root:qmail 755
+cache root:qmail 755
+cache/content qmaild:qmail 700
+cache/greylist qmaild:qmail 700
+cache/hangup qmaild:qmail 700
 """
 
 
@@ -334,5 +343,5 @@ def test_install_follows_no_link_of_a_fallen_account(installed):
 
 def test_uninstall_takes_programs_only(installed):
     text = installed["uninstall"]
-    assert "qmail-send" not in text
+    assert "qmail-send" not in text and "greylist" not in text
     assert f"{HOME}/queue/mess" in text and f"{HOME}/control/me" in text
