@@ -14,6 +14,7 @@
 #include "base/program.h"
 #include "base/spawn.h"
 #include "conf/control.h"
+#include "conf/norelay.h"
 #include "conf/opensmtp.h"
 #include "pop3/link.h"
 #include "pop3/note.h"
@@ -79,6 +80,28 @@ keeper_log(const struct keeper *k, const char *tag, const char *outcome)
 	    STRV_ARG(buf_view(&k->user)));
 }
 
+/* Nobody relays by fetching who may not by SMTP; in doubt, neither. */
+static bool
+keeper_may_relay(const struct keeper *k)
+{
+	struct control_error err;
+	int r = norelay_find(buf_view(&k->user), &err);
+
+	if (r != 0 && r != QE_ABSENT)
+		warn("login of %s is not noted: %s", keeper_peer(), err.text);
+	return r == QE_ABSENT;
+}
+
+static void
+keeper_touch(struct strv directory)
+{
+	int r = opensmtp_touch(directory, strv_of(env_get("TCPREMOTEIP")));
+
+	if (r != 0)
+		warn("unable to note a login of %s in " STRV_FMT ": %s",
+		    keeper_peer(), STRV_ARG(directory), error_result_text(r));
+}
+
 /* control/opensmtp: this client may relay for a while. */
 static void
 keeper_open_smtp(const struct keeper *k)
@@ -90,18 +113,12 @@ keeper_open_smtp(const struct keeper *k)
 	if (!k->popup->settings.opensmtp)
 		return;
 	if (chdir(program_home()) < 0 ||
-	    (r = control_line(CTL_OPENSMTP, &directory, &err)) == QE_SYS) {
+	    (r = control_line(CTL_OPENSMTP, &directory, &err)) == QE_SYS)
 		warn("unable to read control/opensmtp: %s", error_text(errno));
-	} else if (r != 0) {
+	else if (r != 0)
 		warn("%s", err.text);
-	} else if (directory.len > 0) {
-		r = opensmtp_touch(
-		    buf_view(&directory), strv_of(env_get("TCPREMOTEIP")));
-		if (r != 0)
-			warn("unable to note a login of %s in " STRV_FMT ": %s",
-			    keeper_peer(), STRV_ARG(buf_view(&directory)),
-			    error_result_text(r));
-	}
+	else if (directory.len > 0 && keeper_may_relay(k))
+		keeper_touch(buf_view(&directory));
 	buf_free(&directory);
 }
 

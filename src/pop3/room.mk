@@ -4,6 +4,7 @@ PROGRAMS += qmail-popup qmail-pop3d qmail-opensmtp
 obj.qmail-popup    := pop3/qmail-popup.o pop3/settings.o pop3/front.o \
 	pop3/front_login.o pop3/keeper.o pop3/link.o pop3/note.o pop3/conn.o \
 	pop3/trace.o
+lib.qmail-popup    := -lcdb
 static.qmail-popup := 1
 mode.qmail-popup   := 0711
 

@@ -78,6 +78,26 @@ def test_refused_logins_open_nothing(logins, popup):
     assert os.listdir(logins) == []
 
 
+def test_logins_that_may_not_send(home, logins, popup):
+    """control/auth/norelay holds for this way to relay as for AUTH."""
+    home.control("auth/norelay", "joey\n")
+    home.run("qmail-newnorelay", check=True)
+    home.control("auth/norelay", "JOE\n")
+    for login in (b"joe", b"joey"):
+        s = popup()
+        assert s.login(login) == b"+OK "
+        assert os.listdir(logins) == []
+    s = popup()
+    assert s.login(b"joe.other") == b"+OK "
+    assert os.listdir(logins) == ["192.0.2.7"]
+    os.unlink(os.path.join(logins, "192.0.2.7"))
+    h.write_file(home.file("control/auth/norelay.cdb"), "broken")
+    s = popup()
+    assert s.login(b"joe.other") == b"+OK "
+    assert os.listdir(logins) == []
+    assert "login of 192.0.2.7 is not noted" in s.log()
+
+
 def test_any_other_server_too(home, logins, popup):
     """It does not speak to us: its good end shows that the login was right."""
     s = popup(server=["/bin/echo", "+OK hello"])
