@@ -76,6 +76,9 @@ begin(struct session *s, struct strv fields)
 	siphash_feed(&f->hash, STRV("\0"));
 	siphash_feed(&f->hash, buf_view(&s->tx.recipients));
 	siphash_feed(&f->hash, STRV("\0"));
+	/* Where it goes instead. */
+	siphash_feed(&f->hash, s->fixed_to);
+	siphash_feed(&f->hash, STRV("\0"));
 	buf_reset(&f->line);
 	f->in_body = f->in_id = f->has_id = f->is_whole = false;
 	return true;

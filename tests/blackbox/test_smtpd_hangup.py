@@ -41,17 +41,17 @@ class Site:
         home.control("hangupmemory", "3600\n")
         home.control("dottimeout", "300\n")
 
-    def client(self):
-        return Smtpd(self.home, self.env)
+    def client(self, env=None):
+        return Smtpd(self.home, {**self.env, **(env or {})})
 
     def begin(self, client, sender="s@x.example", rcpts=("r@a.example",),
               when="now", subject="x", body="text", message=MESSAGE):
         client.open_message(sender, *rcpts)
         client.send(message.format(when=when, subject=subject, body=body))
 
-    def send(self, **more):
+    def send(self, env=None, **more):
         """Another session, to its good end."""
-        client = self.client()
+        client = self.client(env)
         self.begin(client, **more)
         said = client.reply()
         client.command("QUIT")
@@ -60,11 +60,11 @@ class Site:
         client.close()
         return said
 
-    def hang_up(self, **more):
+    def hang_up(self, env=None, **more):
         """The client goes when its patience ends, and then it is queued."""
         slow = os.path.join(self.work, "slow")
         write_file(slow, "")
-        client = self.client()
+        client = self.client(env)
         self.begin(client, **more)
         wait_for(lambda: os.path.exists(os.path.join(self.work, "taken")),
                  "the slow filter")
@@ -147,6 +147,15 @@ def test_what_makes_another_message(site):
         assert site.queued() == number, more
     site.send(when="other", subject="other")
     assert site.queued() == len(others) + 1
+
+
+def test_delivered_elsewhere_is_another_message(site):
+    """$RCPTTOFIXED: those who were named have not got the first one."""
+    site.hang_up(env={"RCPTTOFIXED": "fixed@a.example"})
+    site.send()
+    assert site.queued() == 2
+    site.send(env={"RCPTTOFIXED": "fixed@a.example"})
+    assert site.queued() == 2
 
 
 def test_without_message_id_nothing_is_remembered(site):
