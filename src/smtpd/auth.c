@@ -49,8 +49,6 @@ auth_open(struct session *s, char *const *checker, struct control_error *err)
 	a->checker = checker;
 	a->line.max = SASL_LINE_MAX;
 	a->user.max = SASL_USER_MAX;
-	a->relays_anyway = s->relay;
-	a->spam_to_anyway = s->spam_to;
 	r = load(a, err);
 	s->auth = a;
 	/* A line that may hold a password grows in place. */
@@ -108,6 +106,8 @@ auth_succeed(struct session *s, const struct sasl *x)
 		return a->user.err;
 	a->mechanism = x->mechanism;
 	a->failures = 0;
+	a->relays_anyway = s->relay;
+	a->forgiven_anyway = s->is_forgiven;
 	s->relay = true;
 	trust_forgive(s);
 	return 0;
@@ -120,8 +120,9 @@ auth_forget(struct session *s)
 		return;
 	s->auth->mechanism = NULL;
 	buf_reset(&s->auth->user);
-	s->relay = s->auth->relays_anyway;
-	s->spam_to = s->auth->spam_to_anyway;
+	/* A plugin may have taken that away meanwhile. */
+	s->relay = s->relay && s->auth->relays_anyway;
+	s->is_forgiven = s->auth->forgiven_anyway;
 }
 
 bool

@@ -25,9 +25,9 @@ struct auth {
 	struct buf line;                        /* a response of the client */
 	struct buf user;                        /* empty until a success */
 	const struct sasl_mechanism *mechanism; /* NULL until then */
-	/* What the session may do without. */
+	/* What the session could do before. */
 	bool relays_anyway;
-	struct strv spam_to_anyway;
+	bool forgiven_anyway;
 };
 
 /* Puts an auth into s and reads its controls; no checker, no auth.  0; else

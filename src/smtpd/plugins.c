@@ -244,6 +244,16 @@ begin_helo(struct plugins *p)
 			p->later[i].pending = false;
 }
 
+void
+plugins_restart(struct session *s)
+{
+	if (s->plugins == NULL)
+		return;
+	plugins_reset(s);
+	begin_helo(s->plugins);
+	s->plugins->off = s->plugins->off_anyway;
+}
+
 static void
 begin_stage(struct session *s, enum plugin_stage stage)
 {

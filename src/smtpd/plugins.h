@@ -41,6 +41,11 @@ struct plugins_verdict plugins_run(struct session *s, enum plugin_stage stage);
 bool plugins_changed_environment(const struct session *s);
 /* Forgets what belongs to a transaction. */
 void plugins_reset(struct session *s);
+/*
+ * As if the client had just connected (session_restart()).  Variables stay as
+ * plugins have set them.
+ */
+void plugins_restart(struct session *s);
 
 /*
  * [content]: the message is kept in a file until its plugins have judged it,

@@ -162,6 +162,7 @@ static void
 apply_accept(struct applying *a)
 {
 	a->p->off = true;
+	a->p->off_anyway |= a->stage == PLUGIN_CONNECTION;
 	for (int i = PLUGIN_MAIL; i <= PLUGIN_DATA; i++)
 		a->p->later[i].pending = false;
 	a->ends = true;

@@ -20,6 +20,7 @@ struct plugins {
 	struct plugin_config config;
 	int64_t seconds; /* that each may take */
 	bool off;        /* A was said */
+	bool off_anyway; /* at [connection]: it is no matter of words */
 	bool changed_environment;
 	size_t environment_bytes;     /* set so far */
 	size_t recipients_named;      /* in this transaction, also refused */

@@ -13,6 +13,7 @@
 #include "smtpd/fingerprint.h"
 #include "smtpd/log.h"
 #include "smtpd/plugins.h"
+#include "smtpd/trust.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -94,6 +95,7 @@ session_restart(struct session *s)
 {
 	transaction_reset(&s->tx);
 	notes_reset(&s->notes);
+	plugins_restart(s);
 	buf_reset(&s->helo);
 	s->extended = false;
 	auth_forget(s);
@@ -242,7 +244,7 @@ session_is_abandoned(const struct session *s)
 int64_t
 session_size_max(const struct session *s)
 {
-	return s->spam_to.len > 0 ? s->spam_size_max : s->settings.size_max;
+	return trust_is_spammer(s) ? s->spam_size_max : s->settings.size_max;
 }
 
 struct strv

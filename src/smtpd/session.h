@@ -56,6 +56,7 @@ struct session {
 	bool relay;               /* may send to any recipient */
 	struct strv relay_suffix; /* appended to its recipients */
 	struct strv spam_to;      /* $BLACKLISTED; empty: no known spammer */
+	bool is_forgiven;         /* whatever $BLACKLISTED says */
 	struct strv fixed_to;     /* $RCPTTOFIXED; empty: as addressed */
 	int64_t spam_size_max;    /* as settings.size_max, for spammers */
 	bool extended;            /* EHLO was said */

@@ -108,11 +108,11 @@ trust_establish(struct session *s, struct control_error *err)
 void
 trust_forgive(struct session *s)
 {
-	s->spam_to = STRV_EMPTY;
+	s->is_forgiven = true;
 }
 
 bool
 trust_is_spammer(const struct session *s)
 {
-	return s->spam_to.len > 0;
+	return s->spam_to.len > 0 && !s->is_forgiven;
 }

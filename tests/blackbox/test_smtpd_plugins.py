@@ -576,6 +576,48 @@ def test_memory_stays_small(site):
     client.close()
 
 
+def test_login_that_is_taken_back_leaves_what_was_before(site):
+    """That is, what plugins have made of it meanwhile."""
+    checker = write_file(site.home.file("checker"), "#!/bin/sh\nexit 0\n",
+                         0o755)
+    site.home.control("auth/smtp", "63\n")
+    login = "AUTH PLAIN " + base64.b64encode(b"\0joe\0p").decode()
+    site.plugin("helo", say("URELAYCLIENT"))
+    refusing = site.plugin("auth", say("E535 5.7.8 not you"))
+    client = site.open({"CHECKER": checker, "RELAYCLIENT": ""})
+    assert client.command("EHLO x", login)[1] == "535 5.7.8 not you"
+    assert client.command("MAIL FROM:<s@x>", "RCPT TO:<r@far.example>")[1] == (
+        "553 5.7.1 sorry, that domain isn't in my list of allowed rcpthosts")
+    client.close()
+    site.lines = {}
+    site.plugin("connection", say("SBLACKLISTED=first-trap@a.example"))
+    site.line("auth", refusing)
+    write_file(site.home.file(refusing), "#!/bin/sh\n" + say(
+        "SBLACKLISTED=second@a.example", "E535 5.7.8 not you") + "\n", 0o755)
+    client = site.open({"CHECKER": checker})
+    assert client.command("EHLO x", login)[1] == "535 5.7.8 not you"
+    assert send(client).startswith("250 2.6.0")
+    assert client.queue.messages()[0][1] == [b"second@a.example"]
+    client.close()
+
+
+def test_login_that_is_forgiven_stays_so(site):
+    """$BLACKLISTED is not believed again when another variable changes."""
+    checker = write_file(site.home.file("checker"), "#!/bin/sh\nexit 0\n",
+                         0o755)
+    site.home.control("auth/smtp", "63\n")
+    site.plugin("mail", say("SRCPTTOFIXED=fixed@a.example"))
+    client = site.open({"CHECKER": checker, "BLACKLISTED": "trap@a.example"})
+    client.command("EHLO x", "AUTH PLAIN " + base64.b64encode(
+        b"\0joe\0p").decode())
+    assert client.command("MAIL FROM:<s@x>", "RCPT TO:<r@a.example>",
+                          "DATA") == ["250 2.1.0 ok", OK, "354 go ahead"]
+    client.send("x\r\n.\r\n")
+    assert client.reply().startswith("250 2.6.0")
+    assert client.queue.messages()[0][1] == [b"fixed@a.example"]
+    client.close()
+
+
 def test_auth(site):
     """Asked when the password is right; a refusal takes the login back."""
     checker = write_file(site.home.file("checker"), "#!/bin/sh\n"

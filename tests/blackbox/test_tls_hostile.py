@@ -51,6 +51,25 @@ def talk(sock, slow, text):
     return said
 
 
+def test_plugins_believe_nothing_said_in_clear(home, certificates):  # noqa: F811
+    """What a plugin has allowed, or wants in the header, because of a name."""
+    h.make_dirs(home.file("plugins"))
+    h.write_file(home.file("plugins/helo"), "#!/bin/sh\n"
+                 "[ $SMTPHELOHOST != friend ] || printf 'HX-Friend: yes\\nA\\n'\n",
+                 0o755)
+    h.write_file(home.file("plugins/mail"), "#!/bin/sh\necho E550 asked\n",
+                 0o755)
+    home.control("smtpplugins",
+                 "[helo]\nplugins/helo\n[mail]\nplugins/mail\n")
+    install(home, certificates[0])
+    client = TlsSmtpd(Service(home))
+    client.command("EHLO friend")
+    assert client.command("MAIL FROM:<s@x.example>") == "250 2.1.0 ok"
+    client.starttls()
+    assert client.command("MAIL FROM:<s@x.example>") == "550 asked"
+    client.close()
+
+
 @pytest.mark.parametrize("command", [b"STARTTLS\r\n", b"starttls \r\n"])
 def test_injection_in_one_packet(service, command):  # noqa: F811
     """What came together with STARTTLS, in clear, was never said."""
