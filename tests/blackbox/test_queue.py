@@ -342,7 +342,7 @@ def test_signals_that_end_it(home, sig, code):
 
     process, message_w, envelope_w = q.start(home, preexec_fn=deaf)
     os.write(message_w, q.MESSAGE)
-    wait_for(home.queue_files, "the message file")
+    wait_for(lambda: q.messages(home), "the message file")
     process.send_signal(sig)
     assert process.wait(DEADLINE) == code
     os.close(message_w)

@@ -217,14 +217,18 @@ class Bench:
 @pytest.fixture
 def bench(home):
     home.control("virtualdomains", "virt.example:joe-v\n")
-    return Bench(home)
+    made = Bench(home)
+    yield made
+    made.release()  # qmail-send waits for what is under way
 
 
 @pytest.fixture(params=[True, False], ids=["todo-split", "todo-flat"])
 def either(request, make_home):
     home = make_home("a", todo_split=request.param)
     home.control("virtualdomains", "virt.example:joe-v\n")
-    return Bench(home)
+    made = Bench(home)
+    yield made
+    made.release()
 
 
 def lines(text):
