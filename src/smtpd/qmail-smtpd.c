@@ -114,6 +114,8 @@ main(int argc, char **argv)
 	/* All but the buffers at its end: their pages come with their use. */
 	memset(&s, 0, offsetof(struct session, in_data));
 	program_begin(&program);
+	/* Logs and whatever else was left open are not for those we run. */
+	(void)io_cloexec_from(STDERR_FILENO + 1);
 	if (begin(&s, argc > 0 ? argv + 1 : argv))
 		converse(&s);
 	session_finish(&s);

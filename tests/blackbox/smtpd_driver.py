@@ -55,7 +55,7 @@ class Queue:
 class Smtpd:
     """One running qmail-smtpd and the client's end of its connection."""
 
-    def __init__(self, home, env=None, greet=True, queue=None):
+    def __init__(self, home, env=None, greet=True, queue=None, fds=()):
         self.home = home
         self.queue = queue or Queue(home)
         ours, theirs = socket.socketpair()
@@ -70,7 +70,7 @@ class Smtpd:
         own(self.log_path)
         self.process = subprocess.Popen(
             [os.path.join(home.bin, "qmail-smtpd"), *checker], stdin=theirs,
-            stdout=theirs, stderr=log, cwd=home.path, close_fds=True,
+            stdout=theirs, stderr=log, cwd=home.path, pass_fds=fds,
             env={k: v for k, v in environment.items() if v is not None},
             **ids_arguments())
         home.processes.append(self.process)

@@ -564,6 +564,22 @@ def test_descriptors(site):
     client.close()
 
 
+def test_descriptors_of_others_are_not_inherited(site):
+    """That of the log, say."""
+    site.plugin("mail", "ls -l /proc/$$/fd >list")
+    log = os.open(site.home.file("other.log"), os.O_WRONLY | os.O_CREAT)
+    site.home.control("log/smtp_fd", f"{log}\n")
+    site.home.control("log/smtp_in", "1\n")
+    client = site.open(fds=(log,))
+    assert client.command("MAIL FROM:<s@x>") == "250 2.1.0 ok"
+    os.close(log)
+    with open(site.home.file("list")) as f:
+        assert "other.log" not in f.read()
+    with open(site.home.file("other.log")) as f:
+        assert "C: MAIL FROM:<s@x>" in f.read()
+    client.close()
+
+
 @pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
                     reason="sanitizers need much memory")
 def test_memory_stays_small(site):
