@@ -95,6 +95,8 @@ check_form(struct findings *f, enum ctl id)
 		r = check_bouncestyle(&err);
 	else if (id == CTL_DESTINATIONS)
 		r = destination_rules_load(&rules, &err);
+	else if (id == CTL_SMTPRELAYS || id == CTL_TLSREMOTE)
+		r = control_map_load(id, &rules, &err);
 	else if (id == CTL_DATECHECKS)
 		r = date_rules_load(&rules, &err);
 	else if (id == CTL_CLAMD || id == CTL_P0FSOCK)

@@ -97,6 +97,8 @@ struct control_set {
 	struct control_entry *entries; /* owned; sorted by key */
 	size_t count;
 	bool present; /* the file existed */
+	/* Of a map: the first line without a colon, which is skipped; or 0. */
+	unsigned skipped;
 };
 
 struct control_entry {
@@ -109,6 +111,12 @@ enum { CONTROL_FILE_MAX = 64 << 20 }; /* bytes of one list file */
 
 /* An absent file gives an empty set with present false, and 0. */
 int control_set_load(
+    enum ctl id, struct control_set *out, struct control_error *err);
+/*
+ * The same for a map that protects: a line whose name cannot be told (without
+ * a colon, with a star, with blanks around the name) is QE_SYNTAX.
+ */
+int control_map_load(
     enum ctl id, struct control_set *out, struct control_error *err);
 /* From text in memory; name is used in errors. */
 int control_set_parse(struct strv text, enum control_kind kind,

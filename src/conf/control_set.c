@@ -135,8 +135,11 @@ add_line(struct control_set *set, struct strv line, unsigned number,
 	if (kind == CT_MAP) {
 		entry.value = line;
 		entry.key = strv_cut(&entry.value, ':', &colon);
-		if (!colon)
+		if (!colon) {
+			if (set->skipped == 0)
+				set->skipped = number;
 			return 0;
+		}
 	}
 	set->entries[set->count++] = entry;
 	return 0;
@@ -193,6 +196,36 @@ control_set_load(
 	if (r == 0)
 		r = build_index(&set, control_table[id].kind, path, err);
 	return finish(&set, r, out);
+}
+
+/* A name that no host has; such a line was meant for some host, though. */
+static bool
+is_no_name(struct strv key)
+{
+	return key.len != strv_trim_blanks(key).len ||
+	       strv_find(key, '*') != STRV_NPOS;
+}
+
+int
+control_map_load(
+    enum ctl id, struct control_set *out, struct control_error *err)
+{
+	char path[CONTROL_PATH_MAX];
+	int r = control_set_load(id, out, err);
+	unsigned bad;
+
+	if (r != 0)
+		return r;
+	bad = out->skipped;
+	for (size_t i = 0; bad == 0 && i < out->count; i++)
+		if (is_no_name(out->entries[i].key))
+			bad = out->entries[i].line;
+	if (bad == 0)
+		return 0;
+	control_file_path(id, path);
+	control_error_set(err, path, bad, "no name and colon in front");
+	control_set_free(out);
+	return QE_SYNTAX;
 }
 
 int

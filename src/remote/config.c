@@ -66,7 +66,7 @@ load_smtprelays(struct config *config, struct control_error *err)
 		    path, (unsigned)st.st_mode & 07777);
 		return QE_DENIED;
 	}
-	return control_set_load(CTL_SMTPRELAYS, &config->smtprelays, err);
+	return control_map_load(CTL_SMTPRELAYS, &config->smtprelays, err);
 }
 
 /*
@@ -119,6 +119,6 @@ config_load(struct config *config, struct control_error *err)
 	if (r == 0)
 		r = control_set_load(CTL_OUTGOINGIP, &config->outgoingip, err);
 	if (r == 0)
-		r = control_set_load(CTL_TLSREMOTE, &config->tlsremote, err);
+		r = control_map_load(CTL_TLSREMOTE, &config->tlsremote, err);
 	return r;
 }

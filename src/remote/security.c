@@ -41,25 +41,41 @@ take_level(struct security *security, struct strv name)
 	return QE_SYNTAX;
 }
 
-int
-security_init(struct security *security, const struct config *config,
-    const struct names *names, const struct plan *plan,
+static int
+take_line(struct security *security, const struct control_entry *entry,
     struct control_error *err)
 {
-	const struct control_entry *entry =
-	    hosts_find_domain(&config->tlsremote, plan->name, true);
-
-	*security = (struct security){
-		.config = config, .names = names, .level = TLS_LEVEL_MAY
-	};
-	if (entry == NULL ||
-	    take_level(security, strv_trim_blanks(entry->value)) == 0)
+	if (take_level(security, strv_trim_blanks(entry->value)) == 0)
 		return 0;
 	snprintf(err->text, sizeof(err->text),
 	    "control/tlsremote line %u: no such level; none may encrypt "
 	    "verify dane dane-may are known",
 	    entry->line);
 	return QE_SYNTAX;
+}
+
+/*
+ * All lines are looked at: one that makes no sense may have been meant for
+ * this host ("2001:db8::1:verify").
+ */
+int
+security_init(struct security *security, const struct config *config,
+    const struct names *names, const struct plan *plan,
+    struct control_error *err)
+{
+	const struct control_set *lines = &config->tlsremote;
+	const struct control_entry *entry =
+	    hosts_find_domain(lines, plan->name, true);
+	int r = 0;
+
+	*security = (struct security){
+		.config = config, .names = names, .level = TLS_LEVEL_MAY
+	};
+	for (size_t i = 0; r == 0 && i < lines->count; i++)
+		r = take_line(security, &lines->entries[i], err);
+	security->level = TLS_LEVEL_MAY;
+	security->dane_may = false;
+	return r == 0 && entry != NULL ? take_line(security, entry, err) : r;
 }
 
 void

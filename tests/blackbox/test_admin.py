@@ -633,6 +633,15 @@ def test_check_passwords_that_others_can_read(checked):
     assert b"pa55word" not in shown
 
 
+@pytest.mark.parametrize("name", ["tlsremote", "smtprelays"])
+def test_check_lines_that_protect_nobody(checked, name):
+    put(checked, "control/" + name, "# x\n*.example:verify\n")
+    os.chmod(checked.file("control/" + name), 0o640)
+    code, lines = check(checked)
+    assert code == 100
+    assert f"control/{name} line 2: no name and colon in front" in lines
+
+
 def test_check_what_cannot_be_seen(checked):
     if h.ROOT is False:
         os.chmod(checked.file("queue"), 0)

@@ -96,6 +96,17 @@ def test_relays_that_others_can_read_are_refused(remote):
     assert remote.run() == [b"r", KEPT]
 
 
+@pytest.mark.parametrize("name", ["", "there.example ", "*.example:"])
+def test_relay_line_without_a_name_is_no_way_around_it(remote, name):
+    peer, direct = auth_peer(remote, b"PLAIN"), remote.peer()
+    relays(remote, f"{name} 127.0.0.1|ann|se|cret|plain\n")
+    remote.control("smtproutes", f":127.0.0.1:{direct.port}\n")
+    [record] = remote.run()
+    assert record.startswith(b"ZUnable to read control files. (#4.3.0)\n"
+                             b"control/smtprelays line 1: ")
+    assert (peer.sessions, direct.sessions) == (0, 0)
+
+
 # -- passwords -----------------------------------------------------------
 
 @pytest.mark.parametrize("method", METHODS)

@@ -264,3 +264,15 @@ def test_level_that_is_none(remote, server):
     assert record.startswith(b"ZUnable to read control files. (#4.3.0)\n"
                              b"control/tlsremote line 1: ")
     assert peer.sessions == 0
+
+
+@pytest.mark.parametrize("text", [
+    "127.0.0.1 verify\n", "127.0.0.1 :verify\n", "*.0.0.1:verify\n",
+    "2001:db8::1:verify\n", "other.example:verfy\n"])
+def test_lines_that_could_be_meant_for_this_host(remote, server, text):
+    peer = server()
+    remote.control("tlsremote", "# levels\n" + text)
+    [record] = remote.run()
+    assert record.startswith(b"ZUnable to read control files. (#4.3.0)\n"
+                             b"control/tlsremote line 2: ")
+    assert peer.sessions == 0
