@@ -287,14 +287,23 @@ ask_outgoingip(const struct question *q, struct plan *plan)
 	return r == 0 ? take_sources(q, STRV_EMPTY, plan) : r;
 }
 
+/* "host." is the same host, and no way around its lines. */
+static struct strv
+without_final_dot(struct strv host)
+{
+	if (host.len > 1 && host.ptr[host.len - 1] == '.')
+		host.len--;
+	return host;
+}
+
 int
 plan_make(const struct config *config, struct strv host, struct strv sender,
     struct strv recipient, struct plan *out, struct control_error *err)
 {
 	struct question q = { config, sender, recipient, err };
-	struct plan plan = {
-		.protocol = PLAN_SMTP, .name = host, .port = PLAN_SMTP_PORT
-	};
+	struct plan plan = { .protocol = PLAN_SMTP,
+		.name = without_final_dot(host),
+		.port = PLAN_SMTP_PORT };
 	bool ends = false;
 	int r = ask_smtprelays(&q, &plan);
 

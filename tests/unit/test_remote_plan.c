@@ -63,6 +63,22 @@ assert_plan(const struct files *files, const char *sender,
 }
 
 static void
+test_final_dot_is_no_way_around(void **state)
+{
+	static const struct files files = {
+		.smtprelays = "a.example:relay.example|u|p|\n",
+		.smtproutes = ".b.example:two.example\n",
+	};
+
+	(void)state;
+	assert_plan(
+	    &files, "s@x", "r@A.example.", "smtp relay.example:25 u/p/");
+	assert_plan(&files, "s@x", "r@c.b.example.", "smtp two.example:25");
+	assert_plan(&files, "s@x", "r@d.example.", "mx d.example");
+	assert_plan(&files, "s@x", "r@.", "mx .");
+}
+
+static void
 test_order_of_files(void **state)
 {
 	static const struct files files = {
@@ -286,6 +302,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_final_dot_is_no_way_around),
 		cmocka_unit_test(test_order_of_files),
 		cmocka_unit_test(test_defaults_do_not_catch_relays),
 		cmocka_unit_test(test_keys),
