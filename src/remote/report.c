@@ -130,10 +130,14 @@ add_record(struct buf *out, char letter, const struct buf *text)
 void
 report_add_single(const struct report *report, size_t index, struct buf *out)
 {
+	static const char unasked[] = "sOut of memory. (#4.3.0)\n";
 	const struct recipient *recipient = &report->recipients[index];
 
 	if (recipient->state != RECIPIENT_UNASKED)
 		add_record(out, (char)recipient->state, &recipient->text);
+	/* Others have the message; whoever was not asked for has not. */
+	else if (report->letter == 'K')
+		buf_add(out, unasked, sizeof(unasked));
 	add_record(out, report->letter, &report->text);
 }
 

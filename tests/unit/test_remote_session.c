@@ -211,6 +211,32 @@ test_greeting_that_ends_it(void **state)
 	scene_end(&s, "QUIT\r\n");
 }
 
+/* What one of several is told, whose part could not even be begun. */
+static void
+test_nobody_gets_what_he_was_not_asked_for(void **state)
+{
+	char *const two[] = { (char[]){ "a@x" }, (char[]){ "b@x" } };
+	struct buf out = BUF_INIT;
+	struct report report;
+
+	(void)state;
+	assert_int_equal(report_init(&report, two, 2), 0);
+	report.recipients[0].state = RECIPIENT_ACCEPTED;
+	report_set(&report, 'K', "taken");
+	report_add_single(&report, 0, &out);
+	assert_int_equal(out.data[0], 'r');
+	buf_reset(&out);
+	report_add_single(&report, 1, &out);
+	assert_int_equal(out.data[0], 's');
+	assert_string_equal(out.data + strlen(out.data) + 1, "Ktaken\n");
+	buf_reset(&out);
+	report_set(&report, 'D', "no");
+	report_add_single(&report, 1, &out);
+	assert_string_equal(out.data, "Dno\n");
+	buf_free(&out);
+	report_free(&report);
+}
+
 int
 main(void)
 {
@@ -219,6 +245,7 @@ main(void)
 		cmocka_unit_test(test_reset_after_half_a_transaction),
 		cmocka_unit_test(test_server_that_has_gone_is_noticed),
 		cmocka_unit_test(test_greeting_that_ends_it),
+		cmocka_unit_test(test_nobody_gets_what_he_was_not_asked_for),
 	};
 
 	return RUN_TESTS(tests);
