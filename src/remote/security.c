@@ -83,11 +83,11 @@ security_find_policy(struct security *security, const struct plan *plan)
 {
 	const struct config *config = security->config;
 
-	/* "none" is what the administrator wants; what is above "encrypt"
-	 * does not believe in the DNS either. */
+	/* "none" is what the administrator wants, and DANE comes first.  To
+	 * "verify" the policy adds which names may be in the certificate. */
 	if (config->mtasts == 0 || plan->relayed || security->has_sts ||
-	    (security->level != TLS_LEVEL_MAY &&
-		security->level != TLS_LEVEL_ENCRYPT))
+	    security->level == TLS_LEVEL_NONE ||
+	    security->level == TLS_LEVEL_DANE)
 		return;
 	security->has_sts = mtasts_find(plan->name, (int)config->log_fd,
 				&security->sts_bytes, &security->sts) == 0 &&

@@ -257,7 +257,9 @@ def test_exchanger_without_tls(sts):
     assert peer.messages == []
 
 
-def test_exchanger_that_the_policy_does_not_know(sts):
+@pytest.mark.parametrize("level", ["may", "encrypt", "verify", "dane-may"])
+def test_exchanger_that_the_policy_does_not_know(sts, level):
+    sts.remote.control("tlsremote", f"a.example:{level}\n")
     sts.web.body = POLICY.format("enforce", "*.other.example", 86400)
     peer = sts.peer()
     assert sts.run() == [
