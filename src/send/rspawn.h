@@ -28,8 +28,9 @@ enum {
 	GROUP_BYTES_MAX = REMOTE_LINK_PACKET_MAX - 4096,
 	WORKER_JOBS_MAX = 5000, /* messages in the life of a process */
 	WORKER_LIFE_MS = 3600000,
-	WORKER_IDLE_MS = 10000, /* without a connection */
-	RULES_LOOK_MS = 1000,   /* between looks at changed files */
+	WORKER_IDLE_MS = 10000,    /* without a connection */
+	WORKER_GREETING_MS = 5000, /* then it is another program */
+	RULES_LOOK_MS = 1000,      /* between looks at changed files */
 	STAND_IN_RETRY_MS = 60000
 };
 

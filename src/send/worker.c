@@ -392,6 +392,26 @@ worker_reaped(struct rspawn *r, pid_t pid)
 	worker_lose(r, w);
 }
 
+/*
+ * A program that says nothing may wait for something that never comes.  When
+ * to look again.
+ */
+static int64_t
+give_up_mute(struct rspawn *r, struct worker *w)
+{
+	int64_t end_ms = w->born_ms + WORKER_GREETING_MS;
+
+	if (w->has_greeted)
+		return IO_FOREVER;
+	if (end_ms > r->now_ms)
+		return end_ms;
+	if (worker_read(r, w) && !w->has_greeted) {
+		kill(w->pid, SIGKILL);
+		worker_lose(r, w);
+	}
+	return r->now_ms;
+}
+
 int64_t
 workers_retire(struct rspawn *r)
 {
@@ -402,8 +422,12 @@ workers_retire(struct rspawn *r)
 		int64_t end_ms = w->idle_ms + WORKER_IDLE_MS;
 
 		next = w->next;
-		if (w->group != NULL)
+		if (w->group != NULL) {
+			end_ms = give_up_mute(r, w);
+			if (end_ms < next_ms)
+				next_ms = end_ms;
 			continue;
+		}
 		if (is_worn(r, w) ||
 		    (w->destination == NULL && end_ms <= r->now_ms))
 			worker_lose(r, w);

@@ -293,6 +293,16 @@ def test_program_of_that_name_that_does_not_stay(bench):
         assert s.wait(n) == b"Zqmail-remote produced no output.\n"
 
 
+def test_program_of_that_name_that_says_nothing(bench):
+    """cat(1) reads from the socket for ever."""
+    where = h.make_dirs(bench.home.file("first"))
+    shutil.copy("/bin/cat", os.path.join(where, "qmail-remote"))
+    s = bench.start(env={"PATH": where + ":/usr/bin:/bin"})
+    group(s, range(3))
+    for n in range(3):
+        assert s.wait(n) == b"DUnable to run qmail-remote.\n"
+
+
 # -- limits ------------------------------------------------------------------
 
 def test_concurrency_of_a_destination(bench):
