@@ -1,8 +1,9 @@
 /*
  * The loop of a qmail-remote that stays alive.  Between messages it keeps its
  * connection, as long as control/connectionidle, connectionmessages and
- * connectiontime allow, and the peer; each new connection goes by the control
- * files as they are then.
+ * connectiontime allow, and the peer.  The control files are read when there
+ * is no connection, and connectiontime counts from there: a peer that hangs up
+ * at each second message does not keep their old contents alive.
  *
  * Nothing of a message stays but the connection it went over.
  */
@@ -38,8 +39,8 @@ struct resident {
 	struct report failure;
 	struct limits limits;
 	bool connected;
-	struct buf exchanger; /* of the last connection */
-	int64_t messages, since_ms, idle_until_ms;
+	struct buf exchanger;                     /* of the last connection */
+	int64_t messages, read_ms, idle_until_ms; /* read_ms: control files */
 	struct buf out;
 	char received[REMOTE_LINK_PACKET_MAX];
 };
@@ -72,7 +73,6 @@ load_limits(struct limits *limits)
 		limits->idle_ms = n * 1000;
 }
 
-/* Control files are read for each connection. */
 static void
 refresh(struct resident *r)
 {
@@ -86,6 +86,7 @@ refresh(struct resident *r)
 	if (r->failed == 0)
 		r->failed = remote_init(&r->remote, &r->failure);
 	load_limits(&r->limits);
+	r->read_ms = clock_mono_ms();
 }
 
 static int
@@ -153,12 +154,11 @@ keep_or_close(struct resident *r)
 	if (!r->connected || session->messages <= 1) {
 		r->connected = true;
 		r->messages = 0;
-		r->since_ms = now;
 	}
 	r->messages++;
 	r->idle_until_ms = now + r->limits.idle_ms;
 	if (r->messages >= r->limits.messages ||
-	    now - r->since_ms >= r->limits.life_ms || r->limits.idle_ms == 0)
+	    now - r->read_ms >= r->limits.life_ms || r->limits.idle_ms == 0)
 		close_connection(r);
 }
 

@@ -200,6 +200,20 @@ def test_routes_are_read_again_for_a_new_connection(bench):
     assert len(first.transactions) == len(second.transactions) == 1
 
 
+def test_routes_are_read_again_though_there_is_always_a_connection(bench):
+    def answer(session, verb, _):
+        return CLOSE if verb == "MAIL" and session.transactions else None
+
+    bench.home.control("connectiontime", "1\n")
+    first = bench.relay(answer=answer)
+    s = bench.start()
+    assert ask(s) == ACCEPTED and len(first.transactions) == 1
+    bench.routes = ""
+    second = bench.relay()
+    h.wait_for(lambda: ask(s) == ACCEPTED and second.transactions,
+               "a message by the new route")
+
+
 def test_end_of_requests_ends_the_processes(bench):
     relay = bench.relay()
     s = bench.start()
