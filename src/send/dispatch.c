@@ -275,6 +275,12 @@ start_first(struct rspawn *r, struct destination *d, int64_t *when_us)
 {
 	struct group *g = d->first;
 
+	/* No memory for its first delivery, which has been told. */
+	if (g->count == 0) {
+		group_unlink_first(g);
+		group_free(g);
+		return true;
+	}
 	destination_refresh(r, d);
 	if (d->limiter.rule.concurrency == 0) {
 		defer(r, g, "gets no mail for now, says");
