@@ -289,6 +289,17 @@ def test_checker_that_is_no_longer_root_refuses(home, as_root, end):
     assert "LOGIN" not in s.log() and os.listdir(logins) == []
 
 
+def test_way_to_qmail_tlsd_is_not_ours(home, popup, clear):
+    """$QMAILTLS is for qmail-smtpd: the front has no rights to use it."""
+    user = ["setpriv", "--reuid", str(h.TEST_UID), "--regid",
+            str(h.TEST_GID), "--clear-groups"] if h.ROOT else []
+    s = popup(prefix=[*user, "sh", "-c", 'exec "$@" 9<>/dev/null', "sh"],
+              QMAILTLS="9")
+    assert "STLS" not in s.capa()
+    assert s.ask(b"STLS") == b"-ERR no TLS here"
+    assert s.login() == b"+OK "
+
+
 def test_front_that_is_killed_ends_the_session(home, popup, clear):
     s = popup()
     os.kill(children(s.process.pid)[0], signal.SIGKILL)
