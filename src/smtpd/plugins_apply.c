@@ -124,6 +124,9 @@ borrow_again(struct applying *a, struct strv name)
 	session_read_peer(a->s);
 	if (strv_eq(name, STRV("RELAYCLIENT")))
 		session_read_relay(a->s);
+	/* A login is no excuse for what a plugin has seen of it. */
+	if (strv_eq(name, STRV("BLACKLISTED")))
+		a->s->is_forgiven = false;
 	if ((strv_eq(name, STRV("BLACKLISTED")) ||
 		strv_eq(name, STRV("RCPTTOFIXED"))) &&
 	    trust_read_addresses(a->s, &err) != 0) {

@@ -632,6 +632,13 @@ def test_login_that_is_forgiven_stays_so(site):
     assert client.reply().startswith("250 2.6.0")
     assert client.queue.messages()[0][1] == [b"fixed@a.example"]
     client.close()
+    site.lines = {}
+    site.plugin("mail", say("SBLACKLISTED=trap@a.example"))
+    client = site.open({"CHECKER": checker})
+    assert client.command("EHLO x", "AUTH PLAIN " + base64.b64encode(
+        b"\0joe\0p").decode(), "MAIL FROM:<s@x>")[2] == (
+            "250 2.1.0 welcome spammer :)")
+    client.close()
 
 
 def test_auth(site):
