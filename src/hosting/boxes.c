@@ -157,6 +157,17 @@ boxes_unpoint(const struct domain *d, const void *arg)
 	return 0;
 }
 
+/* Names and texts are the domain's, and the terminal may be root's. */
+static void
+print_plain(struct strv text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		putchar(c < ' ' || c > '~' ? '?' : c);
+	}
+}
+
 static void
 print_addresses(struct strv text)
 {
@@ -167,7 +178,8 @@ print_addresses(struct strv text)
 
 		if (line.len < 2)
 			continue;
-		printf("%s" STRV_FMT, between, STRV_ARG(strv_skip(line, 1)));
+		fputs(between, stdout);
+		print_plain(strv_skip(line, 1));
 		between = ", ";
 	}
 }
@@ -180,11 +192,13 @@ print_one(const struct domain *d, struct strv local)
 	enum dotfile_kind kind;
 
 	need(dotfile_read(local, &kind, &text), d, "look up", local);
-	if (strv_eq(local, STRV("default")))
+	if (strv_eq(local, STRV("default"))) {
 		printf("catch-all\t@%s", d->name);
-	else
-		printf("%s\t" STRV_FMT "@%s", words[kind], STRV_ARG(local),
-		    d->name);
+	} else {
+		printf("%s\t", words[kind]);
+		print_plain(local);
+		printf("@%s", d->name);
+	}
 	if (kind == DOTFILE_ALIAS)
 		print_addresses(buf_view(&text));
 	putchar('\n');

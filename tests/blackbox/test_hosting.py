@@ -178,6 +178,14 @@ def test_without_rcpthosts_none_is_made(home):
     assert not os.path.exists(home.file("control", "rcpthosts"))
 
 
+def test_list_sends_nothing_to_the_terminal(site):
+    h.write_file(site.file(f"domains/{D}/.qmail-a\x1b[2j"),
+                 "&b\x1b]0;x\x07@example.net\n")
+    shown = mailbox(site, "list", D).stdout
+    assert f"alias\ta?[2j@{D} to b?]0;x?@example.net\n".encode() in shown
+    assert b"\x1b" not in shown
+
+
 def test_list(joe):
     mailbox(joe, "add", f"first.last@{D}", password=PASSWORD, check=True)
     mailbox(joe, "alias", f"team@{D}", f"joe@{D}", "ann@far.example",
