@@ -3,6 +3,7 @@ import base64
 import hashlib
 import io
 import os
+import struct
 import zipfile
 
 from home import make_dirs, write_file
@@ -65,10 +66,21 @@ def encrypted(archive):
 
 
 def nested_archives(depth):
-    data = EICAR
+    """Stored zips in zips, put together at once: the sums (CRC) are zero."""
+    name, size = b"z.zip", len(EICAR)
+    before, behind = [], []
     for _ in range(depth):
-        data = zipped(data, "z.zip", zipfile.ZIP_STORED)
-    return data
+        facts = struct.pack("<HHHHHIIIHH", 10, 0, 0, 0, 0, 0, size, size,
+                            len(name), 0)
+        local = b"PK\3\4" + facts + name
+        central = (b"PK\1\2" + struct.pack("<H", 10) + facts
+                   + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name)
+        end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central),
+                                      len(local) + size, 0)
+        before.append(local)
+        behind.append(central + end)
+        size += len(local) + len(central) + len(end)
+    return b"".join(before[::-1]) + EICAR + b"".join(behind)
 
 
 def nested_parts(depth):

@@ -178,7 +178,7 @@ CASES = {
         os.urandom(30000))[:12000])), OK),
     "encrypted": (samples.encrypted(samples.zipped(b"x" * 1000)),
                   b"stream: Heuristics.Encrypted.Zip FOUND\0"),
-    "nested archives": (samples.nested_archives(1500), None),
+    "nested archives": (samples.nested_archives(10000), None),
     "a few archives": (samples.nested_archives(5), EICAR_FOUND),
     "nested parts": (samples.nested_parts(10000), None),
     "nested messages": (samples.nested_messages(10000), None),
