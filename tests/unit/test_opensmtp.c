@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -323,8 +324,14 @@ test_sweep_never_takes_a_login(void **state)
 
 	(void)state;
 	assert_true(sweeper >= 0);
-	while (sweeper == 0)
-		sweep((int64_t)time(NULL));
+	while (sweeper == 0) {
+		/* One that fails is made up for by the next. */
+		uint64_t removed;
+
+		if (opensmtp_sweep(directory, LIFETIME, (int64_t)time(NULL),
+			&removed) != 0)
+			sched_yield();
+	}
 	for (int i = 0; i < LOGINS; i++) {
 		stamp("192.0.2.1", 1);
 		assert_int_equal(
