@@ -71,6 +71,8 @@ UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c
 	clean FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+# Objects that only unit tests need are kept all the same.
+.SECONDARY:
 
 all: programs pages
 programs: $(BINARIES) $(SCRIPTS:%=$(B)/bin/%)
