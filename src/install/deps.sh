@@ -3,15 +3,16 @@
 # says which ones and how.  Usage: deps.sh build|check|demo|bench
 set -eu
 
-build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev libssl-dev
-	libclamav-dev libseccomp-dev libcurl4-openssl-dev"
-demo="$build ucspi-tcp daemontools swaks mpop openssl"
+build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev
+	libssl-dev libclamav-dev libseccomp-dev libcurl4-openssl-dev"
+demo="$build ucspi-tcp daemontools swaks libnet-ssleay-perl mpop openssl"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
-	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs msmtp curl
-	spamd spamc
-	dovecot-imapd dovecot-lmtpd procmail maildrop vacation safecat
-	dot-forward mlmmj mutt s-nail git-email php-cli clamav-daemon p0f
-	knot unbound postfix fetchmail getmail6 curl gsasl"
+	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs
+	libauthen-sasl-perl msmtp curl fetchmail getmail6 gsasl
+	postfix dovecot-imapd dovecot-lmtpd knot unbound
+	clamav-daemon p0f spamd spamc
+	procmail maildrop vacation safecat dot-forward mlmmj
+	mutt s-nail git-email php-cli"
 bench="$check dovecot-pop3d"
 
 case "${1:-build}" in
