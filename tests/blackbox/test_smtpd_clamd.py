@@ -7,7 +7,7 @@ import pytest
 
 from clamd_script import ScriptedClamd
 from home import free_port, own, write_file
-from smtpd_driver import Smtpd
+from smtpd_driver import Smtpd, replay
 
 BODY = "Subject: x\r\n\r\nhello\r\n..dot\r\n"
 ARRIVED = b"Subject: x\n\nhello\n.dot\n"
@@ -65,6 +65,19 @@ def test_clean_and_virus(scanner, start, where):
     queued = smtpd.queue.messages()
     assert len(queued) == 2 and all(m.endswith(ARRIVED) for _, _, m in queued)
     assert 'CLAMD: virus "Worm.X" was found!' in smtpd.log()
+
+
+def test_virus_transcript(home, scanner):
+    sessions = []
+
+    def begin(greet, **env):
+        sessions.append(Smtpd(home, env, greet))
+        return sessions[-1]
+
+    scanner(reply=b"stream: Worm.Bagle.Z FOUND\0")
+    replay(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "transcripts", "net", "virus.txt"), home, begin)
+    sessions[0].close()
 
 
 def test_header_only_and_empty_messages(scanner, start):
