@@ -85,6 +85,9 @@ stand_in_look(struct rspawn *r)
 	result = control_line(CTL_QMAILREMOTE, &s->control, &error);
 	if (result != 0 && result != QE_ABSENT)
 		warn("%s", error.text);
+	/* It is run by this name: a C string, or not at all. */
+	if (buf_cstr(&s->control) == NULL)
+		buf_reset(&s->control);
 	look_at_program(s);
 }
 

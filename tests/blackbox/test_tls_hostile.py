@@ -17,6 +17,10 @@ from test_tls import certificates, install, service  # noqa: F401 fixtures
 from test_admin_root import DAEMON, NOFILES, RootHome
 from tls import Service, Slow, TlsSmtpd, context, read_until
 
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("SANITIZE")),
+    reason="qmail-tlsd limits the memory that the sanitizers need")
+
 SANITIZED = bool(os.environ.get("SANITIZE"))
 
 
