@@ -139,6 +139,9 @@ def test_resident_checker_survives(site):
         workers = [int(p) for p in f.read().split()]
     assert len(workers) == 4
     os.kill(workers[0], 9)
+    # What it had taken goes down with it; another takes its place.
+    wait_for(lambda: not os.path.exists(f"/proc/{workers[0]}"),
+             "the end of a worker")
     question = f"plain\0joe\0{PASSWORDS['joe']}\0\0".encode()
     for _ in range(8):
         with packets(path) as s:

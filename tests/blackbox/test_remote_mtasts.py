@@ -243,6 +243,7 @@ def test_enforced_policy_is_kept_to(sts):
     assert len(sts.web.asked) == 1 and peer.tls_sessions == 2
 
 
+@handshake
 def test_exchanger_with_another_certificate(sts):
     peer = sts.peer(sts.authority.wrong)
     [record] = sts.run()
@@ -250,6 +251,7 @@ def test_exchanger_with_another_certificate(sts):
     assert peer.messages == []
 
 
+@handshake
 def test_exchanger_without_tls(sts):
     peer = sts.peer(EHLO=b"250 plain\r\n")
     assert sts.run() == [
@@ -268,6 +270,7 @@ def test_exchanger_that_the_policy_does_not_know(sts, level):
     assert peer.sessions == 0
 
 
+@handshake
 @pytest.mark.parametrize("mode", ["testing", "none"])
 def test_policies_that_are_not_enforced(sts, mode):
     sts.web.body = POLICY.format(mode, "*.other.example", 86400)
@@ -275,6 +278,7 @@ def test_policies_that_are_not_enforced(sts, mode):
     assert sts.run()[-1].startswith(b"K")
 
 
+@handshake
 def test_without_a_policy_nothing_changes(sts):
     sts.peer(sts.authority.wrong)
     assert sts.run("b.example")[-1].startswith(b"K")
@@ -289,6 +293,7 @@ def test_without_a_policy_nothing_changes(sts):
     assert len(sts.web.asked) == 1
 
 
+@handshake
 def test_switched_off(sts):
     sts.remote.control("mtasts", "0\n")
     sts.peer(sts.authority.wrong)
