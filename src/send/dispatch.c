@@ -205,6 +205,17 @@ defer(struct rspawn *r, struct group *g, const char *why)
 	group_end(r, g, report);
 }
 
+/* Nobody knows what is to be run. */
+static void
+defer_unknown(struct rspawn *r, struct group *g, const char *trouble)
+{
+	char report[REPORT_BYTES];
+
+	snprintf(report, sizeof(report), "Z%s. (#4.3.5)\n", trouble);
+	group_unlink_first(g);
+	group_end(r, g, report);
+}
+
 /*
  * A worker that was none may have read from the descriptor, and children must
  * not share one: each gets its own.
@@ -274,11 +285,16 @@ static bool
 start_first(struct rspawn *r, struct destination *d, int64_t *when_us)
 {
 	struct group *g = d->first;
+	const char *trouble = stand_in_trouble(r);
 
 	/* No memory for its first delivery, which has been told. */
 	if (g->count == 0) {
 		group_unlink_first(g);
 		group_free(g);
+		return true;
+	}
+	if (trouble != NULL) {
+		defer_unknown(r, g, trouble);
 		return true;
 	}
 	destination_refresh(r, d);

@@ -15,6 +15,7 @@
 #ifndef SEND_RSPAWN_H
 #define SEND_RSPAWN_H
 
+#include "conf/control.h"
 #include "send/limiter.h"
 #include "send/spawner.h"
 #include "spool/remote_link.h"
@@ -79,7 +80,9 @@ struct worker {
 };
 
 struct stand_in {
-	struct buf control;              /* control/qmailremote */
+	struct buf control; /* control/qmailremote */
+	/* Why it cannot be read; empty: it can, or does not exist. */
+	char trouble[sizeof(((struct control_error *)0)->text)];
 	const char *environment;         /* $QMAILREMOTE, or NULL */
 	uint64_t device, inode, changed; /* of qmail-remote */
 	bool is_native;                  /* a program that may stay alive */
@@ -148,6 +151,8 @@ void worker_reaped(struct rspawn *r, pid_t pid);
 void stand_in_look(struct rspawn *r);
 /* What to run for one delivery. */
 const char *stand_in_path(const struct rspawn *r);
+/* Why nothing can be run for now, in words; or NULL. */
+const char *stand_in_trouble(const struct rspawn *r);
 bool stand_in_is_classic(const struct rspawn *r);
 
 #endif

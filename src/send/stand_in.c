@@ -1,7 +1,9 @@
 /*
  * What runs as qmail-remote.  A program that an administrator has put in its
  * place expects the classic call, once for each delivery; so does a script of
- * that name in $PATH.  Only qmail-remote itself is asked to stay alive.
+ * that name in $PATH.  Only qmail-remote itself is asked to stay alive.  As
+ * long as control/qmailremote cannot be read, nothing runs in its place: mail
+ * that was to go through a filter does not go around it.
  */
 #include "base/die.h"
 #include "base/env.h"
@@ -11,6 +13,7 @@
 #include "send/rspawn.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,11 +74,29 @@ look_at_program(struct stand_in *s)
 	io_close(&fd);
 }
 
+/* Said once, not at each look; while it lasts nobody knows what to run. */
+static void
+keep_trouble(struct stand_in *s, const char *text)
+{
+	if (strcmp(s->trouble, text) == 0)
+		return;
+	snprintf(s->trouble, sizeof(s->trouble), "%s", text);
+	if (*text != '\0')
+		warn("%s", text);
+}
+
+static void
+complain(struct control_error *error, const char *why)
+{
+	snprintf(
+	    error->text, sizeof(error->text), "control/qmailremote: %s", why);
+}
+
 void
 stand_in_look(struct rspawn *r)
 {
 	struct stand_in *s = &r->stand_in;
-	struct control_error error;
+	struct control_error error = { .text = "" };
 	int result;
 
 	s->environment = env_get("QMAILREMOTE");
@@ -83,12 +104,24 @@ stand_in_look(struct rspawn *r)
 		s->environment = NULL;
 	buf_reset(&s->control);
 	result = control_line(CTL_QMAILREMOTE, &s->control, &error);
-	if (result != 0 && result != QE_ABSENT)
-		warn("%s", error.text);
 	/* It is run by this name: a C string, or not at all. */
-	if (buf_cstr(&s->control) == NULL)
-		buf_reset(&s->control);
+	if (result == 0 && buf_cstr(&s->control) == NULL)
+		complain(&error, error_result_text(QE_NOMEM));
+	else if (result == 0 && s->control.len == 0)
+		complain(&error, "names no program; without the file, "
+				 "qmail-remote runs");
+	keep_trouble(s, result == QE_ABSENT ? "" : error.text);
 	look_at_program(s);
+}
+
+const char *
+stand_in_trouble(const struct rspawn *r)
+{
+	const struct stand_in *s = &r->stand_in;
+
+	/* What overrides the file needs no file. */
+	return s->environment == NULL && s->trouble[0] != '\0' ? s->trouble
+							       : NULL;
 }
 
 const char *

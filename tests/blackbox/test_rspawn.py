@@ -297,6 +297,63 @@ def test_program_in_its_place(bench):
     h.wait_for(lambda: ask(s).startswith(b"K3|"), "the other again")
 
 
+def break_by_mode(home):
+    os.chmod(home.file("control", "qmailremote"), 0)
+
+
+def break_by_bytes(home):
+    home.control("qmailremote", "/bin/fil\0ter\n")
+
+
+def break_by_emptiness(home):
+    home.control("qmailremote", "")
+
+
+def break_by_kind(home):
+    home.control("qmailremote", None)
+    h.make_dirs(home.file("control", "qmailremote"))
+
+
+def mend(home):
+    path = home.file("control", "qmailremote")
+    if os.path.isdir(path):
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+
+
+@pytest.mark.parametrize("break_it", [
+    break_by_mode, break_by_bytes, break_by_kind,
+    break_by_emptiness])
+def test_program_in_its_place_that_nobody_can_tell(bench, break_it):
+    """What a filter was to see does not go around it, ever."""
+    relay = bench.relay()
+    fake = h.write_file(bench.home.file("fake"), FAKE, 0o755)
+    bench.home.control("qmailremote", fake + "\n")
+    s = bench.start()
+    assert ask(s).startswith(b"K3|")
+    break_it(bench.home)
+    h.wait_for(lambda: not ask(s).startswith(b"K3|"), "the broken file")
+    for n in range(3):
+        report = ask(s, n)
+        assert report.startswith(b"Zcontrol/qmailremote"), report
+        assert report.endswith(b"(#4.3.5)\n")
+    assert relay.sessions == []
+    mend(bench.home)
+    h.wait_for(lambda: ask(s) == ACCEPTED, "qmail-remote again")
+    s.process.kill()
+    log = s.process.stderr.read()
+    # Said when it changes (an empty file may have been seen first).
+    assert 1 <= log.count(b"warning: control/qmailremote") <= 2, log
+
+
+def test_program_named_by_the_environment_needs_no_file(bench):
+    fake = h.write_file(bench.home.file("fake"), FAKE, 0o755)
+    bench.home.control("qmailremote", "x\0\n")
+    s = bench.start(env={"QMAILREMOTE": fake})
+    assert ask(s).startswith(b"K3|")
+
+
 def test_program_of_that_name_that_does_not_stay(bench):
     """Every recipient of a group is then run for itself."""
     where = h.make_dirs(bench.home.file("first"))
