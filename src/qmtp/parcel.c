@@ -30,7 +30,7 @@ parcel_open(
 	p->size = 0;
 	p->size_max = size_max;
 	p->block = (struct buf)BUF_LIMIT(2 * WIRE_BUFFER);
-	if (submit_open(&p->submit) != 0)
+	if (submit_open_group(&p->submit) != 0)
 		return QE_SYS;
 	p->submitting = true;
 	p->submit.deadline_ms = w->end_ms;

@@ -146,7 +146,7 @@ inject(struct send *s, struct message *m)
 	uint64_t qp;
 
 	if (bounce_address(&b, &s->config, message_sender(m)) != 0 ||
-	    submit_open(&q) != 0)
+	    submit_open_group(&q) != 0)
 		return INJECT_NO_START;
 	q.deadline_ms = deadline;
 	if (compose(s, m, &b, &q) != 0) {

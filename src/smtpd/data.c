@@ -280,7 +280,7 @@ command_data(struct session *s, struct strv argument)
 	plugins = plugins_run(s, PLUGIN_DATA);
 	if (plugins.kind == PLUGINS_ANSWER)
 		return plugins.reply;
-	if (submit_open(&d.submit) != 0)
+	if (submit_open_group(&d.submit) != 0)
 		return reply_make(451, "4.3.0", "qqt failure");
 	d.submitting = true;
 	dot_decoder_init(&d.decoder);

@@ -82,6 +82,8 @@ start(const struct pipes *p, struct submit *submit)
 	};
 
 	submit->is_foreign = program != NULL && *program != '\0';
+	submit->has_group = submit->is_foreign && submit->has_group;
+	s.own_group = submit->has_group;
 	if (!submit->is_foreign)
 		program = "bin/qmail-queue";
 	if (strlen(program) > SUBMIT_PATH_MAX) {
@@ -95,8 +97,8 @@ start(const struct pipes *p, struct submit *submit)
 	return spawn_program(&s, &submit->pid);
 }
 
-int
-submit_open(struct submit *s)
+static int
+open_program(struct submit *s)
 {
 	struct pipes p;
 
@@ -116,6 +118,20 @@ submit_open(struct submit *s)
 	s->deadline_ms = IO_FOREVER;
 	s->custom_len = s->used = 0;
 	return 0;
+}
+
+int
+submit_open(struct submit *s)
+{
+	s->has_group = false;
+	return open_program(s);
+}
+
+int
+submit_open_group(struct submit *s)
+{
+	s->has_group = true;
+	return open_program(s);
 }
 
 /* Waits until fd takes bytes again, and listens to the child meanwhile. */

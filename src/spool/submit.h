@@ -29,6 +29,7 @@ struct submit {
 	/* Of a program in the place of qmail-queue: the pipes' reading ends,
 	 * to see whether it has read all; -1: not known. */
 	bool is_foreign;
+	bool has_group; /* it leads a process group */
 	int message_left_fd, envelope_left_fd;
 	/* Bounds every write; IO_FOREVER after submit_open, callers may set it.
 	 * When it passes nothing more is sent, and submit_close says so. */
@@ -44,6 +45,12 @@ struct submit {
  * no process: answer "451 qqt failure").
  */
 int submit_open(struct submit *s);
+/*
+ * The same for callers with a deadline and no terminal: a program in the place
+ * of qmail-queue leads a process group, so that nothing of it outlives the
+ * deadline.
+ */
+int submit_open_group(struct submit *s);
 void submit_message(struct submit *s, struct strv bytes);
 /*
  * Ends the message and begins the envelope.  An address with a NUL makes the
@@ -65,7 +72,8 @@ struct submit_result {
  * bounds the wait; when it passes the child gets SIGTERM and a second more,
  * and the result is temporary unless it has ended well meanwhile.  Our
  * qmail-queue takes back what it has queued once it has had a SIGTERM, however
- * long the disk keeps it.
+ * long the disk keeps it.  A program in its place that is still there is
+ * killed, and after submit_open_group so is all that it has started.
  */
 void submit_close(
     struct submit *s, int64_t deadline_ms, struct submit_result *out);

@@ -112,10 +112,22 @@ drain(struct submit *s)
 	}
 }
 
+static int
+look_until(struct submit *s, int pidfd, int64_t deadline_ms)
+{
+	int r;
+
+	do
+		r = look(s, pidfd, deadline_ms);
+	while (r == 0);
+	return r;
+}
+
 /*
- * Too late.  TERM, not KILL: our qmail-queue then takes back what it has
- * queued, as soon as the disk lets it, and a program that ends well at this
- * very moment has queued the message.  1: it has ended, *status tells how.
+ * Too late.  TERM, not KILL at once: our qmail-queue then takes back what it
+ * has queued, as soon as the disk lets it, and a program that ends well at
+ * this very moment has queued the message.  0 and how it has ended well, or
+ * badly with an exit code; else QE_TIMEOUT.
  */
 static int
 stop_child(struct submit *s, int pidfd, int *status)
@@ -123,14 +135,21 @@ stop_child(struct submit *s, int pidfd, int *status)
 	int64_t deadline = submit_child_deadline(SUBMIT_STOP_MS);
 	int r;
 
-	kill(s->pid, SIGTERM);
-	do
-		r = look(s, pidfd, deadline);
-	while (r == 0);
+	submit_stop_term(s);
+	r = look_until(s, pidfd, deadline);
+	if (r != 1) {
+		submit_stop_kill(s);
+		r = look_until(s, pidfd, submit_child_deadline(SUBMIT_STOP_MS));
+	}
 	if (r != 1)
 		return QE_TIMEOUT;
 	drain(s);
 	r = spawn_wait(s->pid, status);
+	if (r == 0 && spawn_exit_code(*status) == QQ_OK)
+		return 0;
+	/* It is gone; what it has started must not queue the message. */
+	submit_stop_await_group(s, deadline);
+	submit_stop_kill(s);
 	return r == 0 && WIFSIGNALED(*status) ? QE_TIMEOUT : r;
 }
 
@@ -138,11 +157,8 @@ int
 submit_child_wait(struct submit *s, int64_t deadline_ms, int *status)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
-	int r;
+	int r = look_until(s, pidfd, deadline_ms);
 
-	do
-		r = look(s, pidfd, deadline_ms);
-	while (r == 0);
 	if (r == 1) {
 		drain(s);
 		r = spawn_wait(s->pid, status);

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from clamd_script import ScriptedClamd
-from home import free_port, own, write_file
+from home import free_port, make_dirs, own, write_file
 from smtpd_driver import Smtpd, replay
 
 BODY = "Subject: x\r\n\r\nhello\r\n..dot\r\n"
@@ -328,6 +328,40 @@ def test_wrapper_that_hangs(home, start, reads):
         said = send(smtpd, lines * "0123456789\r\n")
         assert said.startswith("451 4.3.0 "), said
         assert time.monotonic() - begin < 12
+
+
+STUBBORN = """#!/bin/sh
+trap '' TERM
+cd "$WORK"
+cat >message
+cat <&1 >envelope
+(while [ ! -e gate ]; do sleep 0.1; done
+"$LAST" <message 1<envelope) &
+wait $!
+"""
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_wrapper_that_ignores_term(home, start, in_time):
+    """After our 451 it queues nothing, and nothing that it has started."""
+    stubborn = write_file(home.file("stubborn"), STUBBORN, 0o755)
+    work = make_dirs(home.file("work"))
+    gate = os.path.join(work, "gate")
+    if in_time:
+        write_file(gate, "")
+    else:
+        home.control("dottimeout", "1\n")
+    smtpd = start(env={"QMAILQUEUE": stubborn, "WORK": work,
+                       "LAST": os.path.join(home.bin, "qmail-queue")})
+    said = send(smtpd)
+    if in_time:
+        assert said.startswith("250 "), said
+        assert home.queue_files()
+        return
+    assert said.startswith("451 4.3.0 "), said
+    write_file(gate, "")
+    time.sleep(2)
+    assert not home.queue_files()
 
 
 def test_last_byte_counts_from_its_arrival(home, start):

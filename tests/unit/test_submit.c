@@ -237,6 +237,61 @@ test_deadline(void **state)
 	assert_true(clock_mono_ms() - begin < 8000);
 }
 
+/* run() sees that nobody is left to wait for. */
+static void
+test_deadline_that_is_ignored(void **state)
+{
+	struct submit_result r;
+
+	(void)state;
+	r = run("trap '' TERM; cat >/dev/null; cat <&1 >/dev/null\n"
+		"while :; do sleep 1; done",
+	    SHORT_MS);
+	assert_false(r.ok);
+	assert_false(r.permanent);
+	assert_string_equal(r.text, "qq timeout (#4.3.0)");
+}
+
+static bool
+exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/*
+ * Ended by the SIGTERM or ignoring it: what such a program has left behind
+ * would write "late" once it sees "gate".
+ */
+static void
+test_deadline_for_all_it_has_started(void **state)
+{
+	static const char *const traps[] = { "", "trap '' TERM;" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(traps) / sizeof(*traps); i++) {
+		char text[500];
+		struct submit_result r;
+		struct submit s;
+
+		snprintf(text, sizeof(text),
+		    "%s (trap '' TERM; touch born; while [ ! -e gate ]; do "
+		    "sleep 0.05; done; touch late) & while :; do sleep 1; done",
+		    traps[i]);
+		script(text);
+		assert_int_equal(submit_open_group(&s), 0);
+		while (!exists("born"))
+			clock_sleep_ms(10);
+		submit_sender(&s, STRV(""));
+		submit_close(&s, clock_mono_ms() + SHORT_MS, &r);
+		assert_string_equal(r.text, "qq timeout (#4.3.0)");
+		scratch_write("gate", "", 0, 0644);
+		clock_sleep_ms(500);
+		assert_false(exists("late"));
+		unlink("gate");
+		unlink("born");
+	}
+}
+
 /* A program that never reads: the writes have a deadline, too. */
 static void
 test_deadline_of_writes(void **state)
@@ -396,6 +451,8 @@ main(void)
 		IN_SCRATCH(test_talks_while_we_write),
 		IN_SCRATCH(test_background_process),
 		IN_SCRATCH(test_deadline),
+		IN_SCRATCH(test_deadline_that_is_ignored),
+		IN_SCRATCH(test_deadline_for_all_it_has_started),
 		IN_SCRATCH(test_deadline_of_writes),
 		IN_SCRATCH(test_unread_is_no_success),
 		IN_SCRATCH(test_unread_is_no_success_however_little),

@@ -1,0 +1,86 @@
+/*
+ * The end of a program that takes too long.
+ *
+ * What is not our own qmail-queue may have started others, and may ignore a
+ * SIGTERM: whatever is left of it after a while is killed, so that it cannot
+ * queue a message that the client has been told to send again.  Only what
+ * waits for the disk is left alone: that may be a qmail-queue at its commit,
+ * which has had its SIGTERM and takes back what it has queued.
+ */
+#include "base/clock.h"
+#include "base/file.h"
+#include "spool/submit_child.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+
+enum {
+	STOP_LOOK_MS = 20,    /* between looks at the rest of a group */
+	STOP_STAT_MAX = 1024, /* bytes of /proc/PID/stat */
+	STOP_DISK = 'D'       /* the state of what waits for the disk */
+};
+
+struct process {
+	uint64_t pid, group;
+	char state;
+};
+
+/* "PID (name) state parent group ...", where the name may hold anything. */
+static bool
+read_process(const char *pid, struct process *out)
+{
+	struct buf text = BUF_LIMIT(STOP_STAT_MAX);
+	char path[64];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	if (strv_to_u64(strv_of(pid), INT32_MAX, &out->pid) == 0 &&
+	    file_read(path, &text) == 0) {
+		size_t end = strv_rfind(buf_view(&text), ')');
+		struct strv rest = strv_skip(buf_view(&text), end + 2);
+
+		out->state = rest.len > 0 ? rest.ptr[0] : STOP_DISK;
+		(void)strv_cut(&rest, ' ', NULL);
+		(void)strv_cut(&rest, ' ', NULL);
+		found =
+		    end != STRV_NPOS && strv_to_u64(strv_cut(&rest, ' ', NULL),
+					    INT32_MAX, &out->group) == 0;
+	}
+	buf_free(&text);
+	return found;
+}
+
+void
+submit_stop_term(const struct submit *s)
+{
+	/* The leader itself, too: its group may not be made yet. */
+	if (s->has_group)
+		kill(-s->pid, SIGTERM);
+	kill(s->pid, SIGTERM);
+}
+
+void
+submit_stop_await_group(const struct submit *s, int64_t deadline_ms)
+{
+	while (s->has_group && kill(-s->pid, 0) == 0 &&
+	       clock_mono_ms() < deadline_ms)
+		clock_sleep_ms(STOP_LOOK_MS);
+}
+
+void
+submit_stop_kill(const struct submit *s)
+{
+	uint64_t leader = (uint64_t)s->pid;
+	struct dirent *entry;
+	struct process p;
+	DIR *proc;
+
+	if (!s->is_foreign || (proc = opendir("/proc")) == NULL)
+		return;
+	while ((entry = readdir(proc)) != NULL)
+		if (read_process(entry->d_name, &p) && p.state != STOP_DISK &&
+		    (p.pid == leader || (s->has_group && p.group == leader)))
+			kill((pid_t)p.pid, SIGKILL);
+	closedir(proc);
+}
