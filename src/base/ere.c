@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* No byte becomes more than three: "(" is "(?:".  Room for anchors, too. */
-enum { ERE_GROWTH = 4, ERE_ROOM = 16 };
+/* Three bytes become thirteen: "!-~" is three ranges.  And anchors. */
+enum { ERE_GROWTH = 5, ERE_ROOM = 16 };
 
 struct parser {
 	struct strv rest;
@@ -68,7 +68,7 @@ end_literal(struct parser *p)
 	p->literal_last = false;
 }
 
-/* Punctuation is escaped: it stands for itself in PCRE2, too. */
+/* In lower case; punctuation is escaped: it stands for itself, too. */
 static void
 emit_literal(struct parser *p, char c)
 {
@@ -77,7 +77,7 @@ emit_literal(struct parser *p, char c)
 	if (u > 32 && u < 127 && !ascii_is_alpha(c) && !ascii_is_digit(c) &&
 	    c != '_')
 		put(p, '\\');
-	put(p, c);
+	put(p, ascii_lower(c));
 }
 
 static void
@@ -149,7 +149,8 @@ bracket_class(struct parser *p)
 		    !strv_starts(behind, STRV(":]")))
 			continue;
 		put_text(p, "[:");
-		put_text(p, names[i]);
+		put_text(
+		    p, strcmp(names[i], "upper") == 0 ? "lower" : names[i]);
 		put_text(p, ":]");
 		p->rest = strv_skip(behind, 2);
 		return 0;
@@ -176,6 +177,29 @@ bracket_byte(struct parser *p, char *c)
 	return 0;
 }
 
+static void
+emit_range(struct parser *p, char first, char last)
+{
+	emit_literal(p, first);
+	put(p, '-');
+	emit_literal(p, last);
+}
+
+/* A range means the lower case of its capitals, and all else that it holds. */
+static void
+bracket_range(struct parser *p, unsigned char first, unsigned char last)
+{
+	unsigned char from = first > 'A' ? first : 'A';
+	unsigned char to = last < 'Z' ? last : 'Z';
+
+	if (from <= to)
+		emit_range(p, (char)from, (char)to);
+	if (first < 'A')
+		emit_range(p, (char)first, (char)(last < 'A' ? last : '@'));
+	if (last > 'Z')
+		emit_range(p, (char)(first > 'Z' ? first : '['), (char)last);
+}
+
 /* A byte or a range of bytes; *single is the byte, or -1. */
 static int
 bracket_item(struct parser *p, int *single)
@@ -191,10 +215,11 @@ bracket_item(struct parser *p, int *single)
 	r = bracket_byte(p, &first);
 	if (r != 0)
 		return r;
-	emit_literal(p, first);
-	*single = (unsigned char)first;
-	if (p->rest.len < 2 || p->rest.ptr[0] != '-' || p->rest.ptr[1] == ']')
+	if (p->rest.len < 2 || p->rest.ptr[0] != '-' || p->rest.ptr[1] == ']') {
+		emit_literal(p, first);
+		*single = (unsigned char)first;
 		return 0;
+	}
 	take(p);
 	if (strv_starts(p->rest, STRV("[:")))
 		return fail(p, "a range ends with a class");
@@ -203,9 +228,7 @@ bracket_item(struct parser *p, int *single)
 		return r;
 	if ((unsigned char)last < (unsigned char)first)
 		return fail(p, "a range is in the wrong order");
-	put(p, '-');
-	emit_literal(p, last);
-	*single = -1;
+	bracket_range(p, (unsigned char)first, (unsigned char)last);
 	return 0;
 }
 
@@ -213,16 +236,16 @@ bracket_item(struct parser *p, int *single)
 static bool
 take_word_boundary(struct parser *p)
 {
-	static const char *const marks[] = { "[:<:]]", "[:>:]]" };
+	const struct strv begins = STRV("[:<:]]"), ends = STRV("[:>:]]");
 
-	for (size_t i = 0; i < 2; i++) {
-		if (!strv_starts(p->rest, strv_of(marks[i])))
-			continue;
-		p->rest = strv_skip(p->rest, strlen(marks[i]));
-		anchor(p, i == 0 ? "\\b(?=\\w)" : "\\b(?<=\\w)");
-		return true;
-	}
-	return false;
+	if (strv_starts(p->rest, begins))
+		anchor(p, "\\b(?=\\w)");
+	else if (strv_starts(p->rest, ends))
+		anchor(p, "\\b(?<=\\w)");
+	else
+		return false;
+	p->rest = strv_skip(p->rest, begins.len);
+	return true;
 }
 
 static int
@@ -423,9 +446,14 @@ finish(struct parser *p)
 static bool
 is_foreign(struct strv text)
 {
-	return strv_find(text, '\0') != STRV_NPOS ||
-	       strv_find(text, '\r') != STRV_NPOS ||
-	       strv_find(text, '\n') != STRV_NPOS;
+	bool foreign = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		foreign |= c == '\0' || c == '\r' || c == '\n';
+	}
+	return foreign;
 }
 
 /* Room for whatever the text may become. */

@@ -6,6 +6,9 @@
  * compiling any of them.  Beyond regex(7): \d \w \s and their capitals are
  * classes, \b and \B word boundaries, as in most implementations.  Not there:
  * back references, and what begins with "(?".
+ *
+ * Expressions are without regard to case: the translation is one for subjects
+ * whose ASCII letters are lower case, which is cheaper than to compare both.
  */
 #ifndef BASE_ERE_H
 #define BASE_ERE_H

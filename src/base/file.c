@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FILE_CHUNK = 4096, FILE_CHUNK_MIN = 128 };
+enum { FILE_CHUNK = 4096, FILE_CHUNK_MIN = 128, FILE_CHUNK_MAX = 1 << 20 };
 
 /* chunk: bytes to make room for at first. */
 static int
@@ -51,13 +51,16 @@ file_read_fd(int fd, struct buf *out)
 	return read_whole(fd, FILE_CHUNK, out);
 }
 
-/* Files of one line are many: a page for each would be too much. */
+/*
+ * Files of one line are many: a page for each would be too much.  One byte more
+ * than the size, to see the end.
+ */
 static size_t
 first_chunk(off_t size)
 {
 	if (size < FILE_CHUNK_MIN)
 		return FILE_CHUNK_MIN;
-	return size < FILE_CHUNK ? (size_t)size + 1 : FILE_CHUNK;
+	return size < FILE_CHUNK_MAX ? (size_t)size + 1 : FILE_CHUNK_MAX;
 }
 
 int

@@ -7,6 +7,7 @@
  * and only those that are left are compiled and matched.
  */
 #include "base/pattern.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/ere.h"
 #include "base/error.h"
@@ -32,6 +33,7 @@ struct pattern {
 	uint16_t grams[GRAMS_MAX];
 	unsigned char gram_count;
 	bool dead;     /* PCRE2 refused it */
+	bool fast;     /* there is machine code for it */
 	unsigned uses; /* up to PATTERN_JIT_AFTER */
 	pcre2_code *code;
 };
@@ -42,7 +44,10 @@ struct pattern_list {
 	size_t count, compiled;
 	size_t code_bytes;
 	struct ere scratch;
+	struct buf subject; /* in lower case, as expressions want it */
+	struct arena codes; /* what PCRE2 makes of them */
 	/* Made with the first expression that is compiled. */
+	pcre2_compile_context *compile_context;
 	pcre2_match_data *match;
 	pcre2_match_context *context;
 };
@@ -76,7 +81,7 @@ gram_set_fill(struct gram_set *set, struct strv subject)
 
 	memset(set, 0, sizeof(*set));
 	for (size_t i = 0; i < subject.len; i++) {
-		tail = tail << 8 | (unsigned char)ascii_lower(subject.ptr[i]);
+		tail = tail << 8 | (unsigned char)subject.ptr[i];
 		for (size_t n = 1; n <= GRAM_BYTES_MAX && n <= i + 1; n++) {
 			unsigned gram = gram_of(tail, n);
 
@@ -130,6 +135,37 @@ grams_keep(struct pattern *pattern, struct strv literals)
 	pattern->gram_count = (unsigned char)keep;
 }
 
+/* PCRE2's malloc(3) and free(3): its codes stay as long as the list. */
+static void *
+code_take(size_t n, void *list)
+{
+	void *block = arena_take(&((struct pattern_list *)list)->codes, n);
+
+	return block != NULL ? block : malloc(n);
+}
+
+static void
+code_give(void *block, void *list)
+{
+	if (!arena_give(&((struct pattern_list *)list)->codes, block))
+		free(block);
+}
+
+static int
+prepare_compiling(struct pattern_list *list)
+{
+	pcre2_general_context *general;
+
+	if (list->compile_context != NULL)
+		return 0;
+	general = pcre2_general_context_create(code_take, code_give, list);
+	if (general == NULL)
+		return QE_NOMEM;
+	list->compile_context = pcre2_compile_context_create(general);
+	pcre2_general_context_free(general);
+	return list->compile_context == NULL ? QE_NOMEM : 0;
+}
+
 static int
 prepare_matching(struct pattern_list *list)
 {
@@ -164,10 +200,12 @@ compile_scratch(struct pattern_list *list, struct pattern *pattern,
 	size_t size = 0, where;
 	int code;
 
+	if (prepare_compiling(list) != 0)
+		return QE_NOMEM;
 	pattern->code = pcre2_compile((PCRE2_SPTR)pcre.ptr, pcre.len,
-	    PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
-		PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_UTF,
-	    &code, &where, NULL);
+	    PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE |
+		PCRE2_NEVER_UTF,
+	    &code, &where, list->compile_context);
 	if (pattern->code == NULL && code == PCRE2_ERROR_NOMEMORY)
 		return QE_NOMEM;
 	if (pattern->code == NULL)
@@ -296,8 +334,27 @@ count_use(struct pattern_list *list, struct pattern *pattern)
 	    list->code_bytes > PATTERN_CODE_MAX / 2)
 		return;
 	if (pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0 &&
-	    pcre2_pattern_info(pattern->code, PCRE2_INFO_JITSIZE, &size) == 0)
+	    pcre2_pattern_info(pattern->code, PCRE2_INFO_JITSIZE, &size) == 0) {
+		pattern->fast = size > 0;
 		list->code_bytes += size;
+	}
+}
+
+/* What PCRE2 returns; its machine code is run without checks of the call. */
+static int
+run(struct pattern_list *list, const struct pattern *pattern,
+    struct strv subject)
+{
+	PCRE2_SPTR bytes = (PCRE2_SPTR)subject.ptr;
+	int r = PCRE2_ERROR_JIT_STACKLIMIT;
+
+	if (pattern->fast)
+		r = pcre2_jit_match(pattern->code, bytes, subject.len, 0, 0,
+		    list->match, list->context);
+	if (r != PCRE2_ERROR_JIT_STACKLIMIT)
+		return r;
+	return pcre2_match(pattern->code, bytes, subject.len, 0, PCRE2_NO_JIT,
+	    list->match, list->context);
 }
 
 /* 0, QE_ABSENT, QE_NOMEM; beyond a bound it is reported as no match. */
@@ -305,15 +362,10 @@ static int
 match_one(struct pattern_list *list, struct pattern *pattern,
     struct strv subject, const struct pattern_reporter *reporter)
 {
-	PCRE2_SPTR bytes = (PCRE2_SPTR)subject.ptr;
 	int r;
 
 	count_use(list, pattern);
-	r = pcre2_match(pattern->code, bytes, subject.len, 0, 0, list->match,
-	    list->context);
-	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
-		r = pcre2_match(pattern->code, bytes, subject.len, 0,
-		    PCRE2_NO_JIT, list->match, list->context);
+	r = run(list, pattern, subject);
 	if (r >= 0)
 		return 0;
 	if (r == PCRE2_ERROR_NOMATCH)
@@ -366,12 +418,20 @@ attempt_next(struct attempt *attempt, struct pattern_list *list)
 }
 
 int
-pattern_list_match(struct pattern_list *list, struct strv subject,
+pattern_list_match(struct pattern_list *list, struct strv given,
     const struct pattern_reporter *reporter, unsigned *line)
 {
-	struct attempt attempt = { .subject = subject };
+	struct attempt attempt;
 	struct gram_set set;
+	struct strv subject;
 
+	buf_reset(&list->subject);
+	list->subject.max = given.len + 1;
+	buf_add_lower(&list->subject, given);
+	if (list->subject.err != 0)
+		return QE_NOMEM;
+	subject = buf_view(&list->subject);
+	attempt = (struct attempt){ .subject = subject };
 	gram_set_fill(&set, subject);
 	for (size_t i = 0; i < list->count; i++) {
 		struct pattern *pattern = &list->items[i];
@@ -413,11 +473,14 @@ pattern_list_free(struct pattern_list **list)
 	for (size_t i = 0; gone->items != NULL && i < gone->count; i++)
 		pcre2_code_free(gone->items[i].code);
 	free(gone->items);
+	pcre2_compile_context_free(gone->compile_context);
+	arena_free(&gone->codes);
 	if (gone->match != NULL)
 		pcre2_match_data_free(gone->match);
 	if (gone->context != NULL)
 		pcre2_match_context_free(gone->context);
 	ere_free(&gone->scratch);
+	buf_free(&gone->subject);
 	buf_free(&gone->bytes);
 	free(gone);
 }

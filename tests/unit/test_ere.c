@@ -35,7 +35,7 @@ test_what_a_match_must_hold(void **state)
 {
 	(void)state;
 	expect("spam", "spam", "spam/");
-	expect("^.*@Spam[0-9]+\\.example$", "^.*\\@Spam[0-9]+\\.example$",
+	expect("^.*@Spam[0-9]+\\.example$", "^.*\\@spam[0-9]+\\.example$",
 	    "@spam/.example/");
 	expect("a.b", "a.b", "a/b/");
 	expect("colou?r", "colou?r", "colo/r/");
@@ -87,6 +87,31 @@ test_brackets(void **state)
 	expect("[[:<:]]spam[[:>:]]", "\\b(?=\\w)spam\\b(?<=\\w)", "spam/");
 	expect("[^a]", "[^a]", "");
 	expect("[[a]", "[\\[a]", "");
+}
+
+static void
+test_letters_are_lower_case(void **state)
+{
+	struct ere ere = { .may_be_large = false };
+	const char *why = "";
+	char text[ERE_BYTES_MAX];
+
+	(void)state;
+	expect("SpAm\\W", "spam\\W", "spam/");
+	expect("[A-Z]", "[a-z]", "");
+	expect("[B-Db-dX]", "[b-db-dx]", "");
+	expect("[0-C]", "[a-c0-\\@]", "");
+	expect("[X-b]", "[x-z\\[-b]", "");
+	expect("[^!-~]", "[^a-z\\!-\\@\\[-\\~]", "");
+	expect("[[:upper:]][[:lower:]]", "[[:lower:]][[:lower:]]", "");
+	/* What grows most. */
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = "!-~"[i % 3];
+	text[0] = '[';
+	text[sizeof(text) - 1] = ']';
+	assert_int_equal(
+	    ere_translate(strv_from(text, sizeof(text)), &ere, &why), 0);
+	ere_free(&ere);
 }
 
 static void
@@ -169,6 +194,7 @@ main(void)
 		cmocka_unit_test(test_what_a_match_must_hold),
 		cmocka_unit_test(test_braces_and_escapes),
 		cmocka_unit_test(test_brackets),
+		cmocka_unit_test(test_letters_are_lower_case),
 		cmocka_unit_test(test_what_is_no_expression),
 		cmocka_unit_test(test_limits),
 	};
