@@ -4,11 +4,14 @@ Everything lives below a directory of its own, listens on loopback only, and
 runs under one unprivileged uid: that of the caller or, for root, an otherwise
 unused one.  Every process is ended by the pid it was started with.
 """
+import ipaddress
+import itertools
 import os
 import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -17,7 +20,14 @@ BUILD = os.path.join(REPO, os.environ.get("B", "build"))
 SPLIT = 23
 ROOT = os.geteuid() == 0
 TEST_UID = TEST_GID = None
-DEADLINE = 20.0  # seconds any single wait may take
+# Seconds any single wait may take.  Only a failure waits that long: machines
+# that are ten times slower for a while must not make one.
+DEADLINE = 60.0
+# For limits and delays that must not be what ends a wait: with them no clock
+# is needed to prove that something comes at once.
+OVERLONG = 200
+PORT_BLOCK = 200  # TCP and UDP ports a test process has for itself
+PORT_FLOOR = 10240
 
 
 def test_ids():
@@ -65,33 +75,109 @@ def write_file(path, text, mode=0o644):
     return own(str(path))
 
 
+class Ports:
+    """Ports below those the kernel gives to clients, no other process's.
+
+    Each test process claims a block of them for its life, by a name in the
+    abstract namespace of local sockets: such names belong to the network
+    namespace, as ports do, and vanish with their process.
+    """
+
+    def __init__(self):
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+            ceiling = int(f.read().split()[0])
+        if ceiling < PORT_FLOOR + PORT_BLOCK:
+            ceiling = 32768
+        starts = list(range(PORT_FLOOR, ceiling - PORT_BLOCK + 1, PORT_BLOCK))
+        for start in starts:
+            self.claim = socket.socket(socket.AF_UNIX)
+            try:
+                self.claim.bind(f"\0qmail-md-test-ports-{start}")
+            except OSError:
+                self.claim.close()
+                continue
+            self.ports = itertools.cycle(range(start, start + PORT_BLOCK))
+            return
+        raise AssertionError("all ports are claimed by other tests")
+
+    def next(self, address):
+        """The next port that is free for TCP and UDP."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        for port in itertools.islice(self.ports, PORT_BLOCK):
+            try:
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    with socket.socket(family, kind) as s:
+                        s.bind((address, port))
+                return port
+            except OSError:
+                continue
+        raise AssertionError(f"no free port on {address}")
+
+
+PORTS = Ports()  # of the namespace that this is imported in
+
+
 def free_port(address="127.0.0.1"):
-    """A TCP port that nobody listens on at this moment."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, and that no other test will take."""
+    return PORTS.next(address)
 
 
 def wait_for(condition, what, seconds=DEADLINE):
-    """Polls until condition() is true and returns its value."""
+    """Polls until condition() is true and returns its value.
+
+    A condition on a file that is not there (yet, or any more) is not true.
+    """
     end = time.monotonic() + seconds
     while True:
-        value = condition()
+        late, value = time.monotonic() > end, None
+        try:
+            value = condition()
+        except FileNotFoundError:
+            if late:
+                raise
         if value:
             return value
-        if time.monotonic() > end:
+        if late:
             raise AssertionError(f"timed out after {seconds} s: {what}")
         time.sleep(0.02)
 
 
-def wait_port(port, address="127.0.0.1"):
-    def up():
+LISTEN = "0A"  # in /proc/net/tcp, see proc(5)
+
+
+def socket_tables():
+    """The lines of this thread's network namespace about TCP sockets."""
+    for name in ("tcp", "tcp6"):
         try:
-            socket.create_connection((address, port), 1).close()
-            return True
-        except OSError:
-            return False
+            with open(f"/proc/thread-self/net/{name}") as f:
+                yield from list(f)[1:]
+        except FileNotFoundError:
+            if name == "tcp":
+                raise
+
+
+def kernel_form(address):
+    """An address as the tables have it: words in the order of the host."""
+    packed = ipaddress.ip_address(address).packed
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    return "".join(f"{word:08X}" for word in words)
+
+
+def listens(port, address="127.0.0.1"):
+    """True if there is a listener; it is looked for, not connected to."""
+    mapped = [] if ":" in address else ["::ffff:" + address]
+    wanted = {f"{kernel_form(a)}:{port:04X}" for a in (
+        address, "0.0.0.0", "::", *mapped)}
+    return any(fields[1] in wanted and fields[3] == LISTEN
+               for fields in map(str.split, socket_tables()))
+
+
+def wait_port(port, address="127.0.0.1", process=None):
+    """Waits for a listener, which gets no connection to tell of."""
+    def up():
+        assert process is None or process.poll() is None, (
+            f"the server for {address}:{port} ended with {process.returncode}")
+        return listens(port, address)
 
     wait_for(up, f"a server on {address}:{port}")
 
@@ -285,12 +371,13 @@ class Home:
         port = port or free_port(address)
         log = open(self.file(f"server-{port}.log"), "ab")
         own(self.file(f"server-{port}.log"))
-        self.spawn(["tcpserver", "-v", "-H", "-R", "-l", self.me, "-c", "200",
-                    *options, address, str(port), *argv],
-                   stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                   env=self.environment(**(env or {})))
+        made = self.spawn(
+            ["tcpserver", "-v", "-H", "-R", "-l", self.me, "-c", "200",
+             *options, address, str(port), *argv],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=self.environment(**(env or {})))
         log.close()
-        wait_port(port, address)
+        wait_port(port, address, made)
         return port
 
     def smtpd(self, env=None, **more):
