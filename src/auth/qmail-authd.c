@@ -29,17 +29,8 @@ enum {
 	AUTHD_BACKLOG = 256,
 	AUTHD_QUESTIONS = 20000, /* of one worker; then a new one */
 	AUTHD_HEAR_SECONDS = 5,  /* for a question, once connected */
-	AUTHD_PAUSE_MS = 1000    /* before a worker in place of one that died */
+	AUTHD_PAUSE_SECONDS = 1  /* before a worker in place of one that died */
 };
-
-static volatile sig_atomic_t is_told_to_end;
-
-static void
-on_end(int number)
-{
-	(void)number;
-	is_told_to_end = 1;
-}
 
 /* What another one left; if that still answers, it is in our place. */
 static void
@@ -99,14 +90,25 @@ serve(struct authd *a, int fd)
 	buf_free_secret(&reply);
 }
 
+/*
+ * The worker ends with its master, however that ends: what came while the
+ * signals were blocked or before the kernel was told is not lost.
+ */
+static void
+end_with(pid_t master, const sigset_t *waited_for)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(0);
+	(void)sigprocmask(SIG_UNBLOCK, waited_for, NULL);
+}
+
 static _Noreturn void
 work(int listener)
 {
 	struct authd a;
 
 	authd_init(&a);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGTERM, SIG_DFL);
 	for (unsigned i = 0; i < AUTHD_QUESTIONS; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -120,39 +122,71 @@ work(int listener)
 }
 
 static pid_t
-start_worker(int listener)
+start_worker(int listener, const sigset_t *waited_for)
 {
+	pid_t master = getpid();
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		end_with(master, waited_for);
 		work(listener);
+	}
 	if (pid < 0)
 		warn("unable to fork: %s", error_text(errno));
 	return pid;
 }
 
-static void
-watch(int listener)
+/* True if a worker died of something else than old age, or never began. */
+static bool
+reap(pid_t workers[AUTHD_WORKERS])
 {
-	pid_t workers[AUTHD_WORKERS];
+	bool died = false;
+	int status;
+	pid_t pid;
 
-	for (size_t i = 0; i < AUTHD_WORKERS; i++)
-		workers[i] = start_worker(listener);
-	while (!is_told_to_end) {
-		int status = 0;
-		pid_t pid = wait(&status);
-
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0 || status != 0) {
-			if (pid >= 0)
-				warn("a worker died; another one follows");
-			clock_sleep_ms(AUTHD_PAUSE_MS);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (status != 0) {
+			warn("a worker died; another one follows");
+			died = true;
 		}
 		for (size_t i = 0; i < AUTHD_WORKERS; i++)
-			if (workers[i] == pid || workers[i] < 0)
-				workers[i] = start_worker(listener);
+			if (workers[i] == pid)
+				workers[i] = -1;
 	}
+	return died;
+}
+
+/* True if there are as many as there should be. */
+static bool
+fill(pid_t workers[AUTHD_WORKERS], int listener, const sigset_t *waited_for)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < AUTHD_WORKERS; i++) {
+		if (workers[i] < 0)
+			workers[i] = start_worker(listener, waited_for);
+		all = all && workers[i] > 0;
+	}
+	return all;
+}
+
+/* The signals are blocked, so that none comes between asking and waiting. */
+static void
+watch(int listener, const sigset_t *waited_for)
+{
+	const struct timespec pause = { .tv_sec = AUTHD_PAUSE_SECONDS };
+	pid_t workers[AUTHD_WORKERS];
+	int told;
+
+	for (size_t i = 0; i < AUTHD_WORKERS; i++)
+		workers[i] = -1;
+	do {
+		if (reap(workers))
+			clock_sleep_ms(AUTHD_PAUSE_SECONDS * 1000);
+		told = fill(workers, listener, waited_for)
+			   ? sigwaitinfo(waited_for, NULL)
+			   : sigtimedwait(waited_for, NULL, &pause);
+	} while (told < 0 || told == SIGCHLD);
 	for (size_t i = 0; i < AUTHD_WORKERS; i++)
 		if (workers[i] > 0)
 			(void)kill(workers[i], SIGTERM);
@@ -164,7 +198,7 @@ main(int argc, char **argv)
 	static const struct program program = {
 		.name = "qmail-authd", .flags = PROGRAM_HOME, .umask = 077
 	};
-	struct sigaction end = { .sa_handler = on_end };
+	sigset_t waited_for;
 	int listener;
 
 	program_begin(&program);
@@ -174,9 +208,12 @@ main(int argc, char **argv)
 		die(EX_PERMANENT,
 		    "not as root: as the user that all homes belong to");
 	listener = open_socket(argv[1]);
-	sigaction(SIGTERM, &end, NULL);
-	sigaction(SIGINT, &end, NULL);
-	watch(listener);
+	sigemptyset(&waited_for);
+	sigaddset(&waited_for, SIGTERM);
+	sigaddset(&waited_for, SIGINT);
+	sigaddset(&waited_for, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &waited_for, NULL);
+	watch(listener, &waited_for);
 	(void)unlink(argv[1]);
 	return EX_SUCCESS;
 }

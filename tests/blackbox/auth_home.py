@@ -3,9 +3,10 @@ import base64
 import hashlib
 import hmac
 import os
+import socket
 import subprocess
 
-from home import TEST_GID, TEST_UID, make_dirs, write_file
+from home import DEADLINE, TEST_GID, TEST_UID, make_dirs, wait_for, write_file
 
 PASSWORDS = {"joe": "s3cret word", "jane@a.example": "other", "last": "zzz"}
 HASHED = ("hashed", "of the system")  # for checkpassword
@@ -33,6 +34,31 @@ def add_logins(home, passwords=None):
     home.control("auth/delay", "0\n")
     for name in ("smtp_in", "smtp_out"):
         home.control(f"log/{name}", "1\n")
+
+
+def packets(path):
+    """A connection to qmail-authd."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(DEADLINE)
+    s.connect(path)
+    return s
+
+
+def start_authd(home, log, **env):
+    """qmail-authd at the socket "authd" of a home; it listens already."""
+    made = home.spawn([os.path.join(home.bin, "qmail-authd"), "authd"],
+                      stdin=subprocess.DEVNULL, stderr=log,
+                      env=home.environment(**env))
+
+    def listens():
+        try:
+            packets(home.file("authd")).close()
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+    wait_for(listens, "qmail-authd")
+    return made
 
 
 def b64(data):

@@ -1,15 +1,18 @@
 """AUTH with clients that others wrote, by each mechanism."""
 import os
-import socket
+import shutil
+import signal
 import subprocess
 
 import pytest
 
-from auth_home import CHECKER, HASHED, PASSWORDS, add_logins
+from auth_home import (CHECKER, HASHED, PASSWORDS, add_logins, packets,
+                       start_authd)
 from home import DEADLINE, stop, wait_for, write_file
 from smtpd_driver import Queue
 
 TO = "someone@elsewhere.example"
+STRACE = shutil.which("strace")
 
 
 class Site:
@@ -21,9 +24,7 @@ class Site:
         self.queue = Queue(home)
         if resident:
             with open(home.file("authd.log"), "wb") as log:
-                home.spawn([os.path.join(home.bin, "qmail-authd"), "authd"],
-                           stdin=subprocess.DEVNULL, stderr=log)
-            wait_for(lambda: os.path.exists(home.file("authd")), "the socket")
+                self.authd = start_authd(home, log)
         self.port = home.server(
             [os.path.join(home.bin, "qmail-smtpd"),
              *(["unix:authd"] if resident else CHECKER.split())],
@@ -134,9 +135,7 @@ def test_resident_checker_survives(site):
         with packets(path) as s:
             s.send(junk)
             assert s.recv(100) in (b"2", b"1")
-    master = site.home.processes[-2].pid
-    with open(f"/proc/{master}/task/{master}/children") as f:
-        workers = [int(p) for p in f.read().split()]
+    workers = children(site.authd.pid)
     assert len(workers) == 4
     os.kill(workers[0], 9)
     # What it had taken goes down with it; another takes its place.
@@ -151,12 +150,36 @@ def test_resident_checker_survives(site):
         s.close()
     done = site.home.run("qmail-authd", "authd")
     assert done.returncode == 111 and b"there already" in done.stderr
-    assert stop(site.home.processes[-2]) == 0
+    workers = children(site.authd.pid)
+    assert stop(site.authd) == 0
     assert not os.path.exists(path)
+    wait_gone(workers)
 
 
-def packets(path):
-    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    s.settimeout(DEADLINE)
-    s.connect(path)
-    return s
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(p) for p in f.read().split()]
+
+
+def wait_gone(pids):
+    wait_for(lambda: not [p for p in pids if os.path.exists(f"/proc/{p}")],
+             f"the end of {pids}")
+
+
+@pytest.mark.skipif(STRACE is None, reason="needs strace")
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers do not run under strace")
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_its_master(home, sig):
+    """Not even one that had hardly begun when the master went."""
+    tracer = home.spawn(
+        [STRACE, "-f", "-qq", "-o", "/dev/null", "-e",
+         "inject=prctl:delay_enter=500000", "-e", "trace=prctl",
+         os.path.join(home.bin, "qmail-authd"), "authd"],
+        stdin=subprocess.DEVNULL)
+    master = wait_for(lambda: [p for p in children(tracer.pid)
+                               if len(children(p)) == 4], "its workers")[0]
+    workers = children(master)
+    os.kill(master, sig)
+    wait_gone([master] + workers)
+    assert tracer.wait(DEADLINE) == (0 if sig == signal.SIGTERM else -sig)
