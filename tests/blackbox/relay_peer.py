@@ -4,7 +4,7 @@ import threading
 import time
 
 CLOSE = object()
-PATIENCE = 30.0
+PATIENCE = 300.0  # seconds: longer than any test waits
 
 
 class Session:

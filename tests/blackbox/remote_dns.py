@@ -58,14 +58,14 @@ class NetThread:
 
     def run(self, job):
         self.jobs.put(job)
-        value, problem = self.results.get(timeout=60)
+        value, problem = self.results.get(timeout=2 * home_module.DEADLINE)
         if problem is not None:
             raise problem
         return value
 
     def stop(self):
         self.jobs.put(None)
-        self.thread.join(5)
+        self.thread.join(home_module.DEADLINE)
 
 
 class Dnsmasq:
@@ -168,7 +168,7 @@ class ScriptedDns:
                 return
             with connection:
                 try:
-                    connection.settimeout(5)
+                    connection.settimeout(home_module.DEADLINE)
                     head = connection.recv(2, socket.MSG_WAITALL)
                     query = connection.recv(int.from_bytes(head, "big"),
                                             socket.MSG_WAITALL)
@@ -185,5 +185,5 @@ class ScriptedDns:
         with socket.socket(self.udp.family, socket.SOCK_DGRAM) as s:
             s.sendto(b"", self.udp.getsockname()[:2])
         for thread in self.threads:
-            thread.join(5)
+            thread.join(home_module.DEADLINE)
         self.udp.close()

@@ -3,12 +3,12 @@ import os
 import shutil
 import struct
 import subprocess
-import time
 
 import pytest
 
 import queue_tools
-from home import free_port, ids_arguments, make_dirs, write_file
+from home import (DEADLINE, OVERLONG, free_port, ids_arguments, make_dirs,
+                  write_file)
 from smtpd_driver import Smtpd
 from spamd_server import Spamd, listen
 
@@ -84,7 +84,7 @@ def test_greylist(site):
     grey = Greylist(site)
     assert grey.ask() == wait_text(300)
     grey.age(100)
-    assert grey.ask() in (wait_text(200), wait_text(199))
+    assert grey.ask() in [wait_text(200 - gone) for gone in range(90)]
     assert len(grey.records()) == 1
     grey.age(200)
     assert grey.ask() == OK
@@ -283,7 +283,6 @@ def test_chain_of_wrappers(home, chain):
 
 def test_wrappers_that_fail_lose_nothing(home, chain):
     """Nothing queued and a temporary refusal, or queued and a 250."""
-    home.control("dottimeout", "1\n")
     script = home.file("script")
     fake = write_file(home.file("bad"), '#!/bin/sh\n. ./script\n', 0o755)
     temporary = "451 4.3.0 qq temporary problem"
@@ -298,24 +297,25 @@ def test_wrappers_that_fail_lose_nothing(home, chain):
             ("cat >/dev/null; exit 0", "451 4.3.0 qq read error"),
             ("cat <&1 >/dev/null; exit 0", "451 4.3.0 qq read error"),
             ("/nonexistent/program; exit $?", temporary),
-            ("exec sleep 60", "451 4.3.0 qq timeout"),
-            ("cat >/dev/null; exec sleep 60", "451 4.3.0 qq timeout")):
+            (f"exec sleep {OVERLONG}", "451 4.3.0 qq timeout"),
+            (f"cat >/dev/null; exec sleep {OVERLONG}",
+             "451 4.3.0 qq timeout")):
         write_file(script, text + "\n")
+        home.control("dottimeout", "1\n" if "sleep" in text
+                     else f"{OVERLONG}\n")
         client = Smtpd(home, {**chain, "QMAILQUEUE": fake})
-        start = time.monotonic()
         assert send(client, "hello") == said, text
-        assert time.monotonic() - start < 10
         client.close()
     assert queue_tools.messages(home) == {}
 
 
 def test_background_process_of_a_wrapper_does_not_block(home, chain):
     fake = write_file(home.file("bad"), "#!/bin/sh\n"
-                      "sleep 61 &\n\"$LAST\"; exit $?\n", 0o755)
+                      "(while [ -e bad ]; do sleep 0.1; done) &\n"
+                      "\"$LAST\"; exit $?\n", 0o755)
     client = Smtpd(home, {**chain, "QMAILQUEUE": fake})
-    start = time.monotonic()
     assert send(client, "hello").startswith("250 2.6.0")
-    assert time.monotonic() - start < 10
+    os.unlink(fake)
     client.close()
     queue_tools.only(home)
 
@@ -369,7 +369,7 @@ def test_every_injector_takes_the_words(home):
             with open(mail) as message:
                 done = subprocess.run(
                     [os.path.join(home.bin, argv[0]), *argv[1:]],
-                    stdin=message, capture_output=True, timeout=20,
+                    stdin=message, capture_output=True, timeout=DEADLINE,
                     cwd=home.path, env=home.environment(**env, **more),
                     **ids_arguments())
             assert done.returncode == code, (argv, done)

@@ -3,7 +3,6 @@ import fcntl
 import hashlib
 import os
 import poplib
-import resource
 import select
 import socket
 import subprocess
@@ -12,6 +11,7 @@ import time
 import pytest
 
 import home as h
+from hash_work import HashWork
 
 # crypt(3) of "secret"
 HASH = ("$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDe"
@@ -423,22 +423,18 @@ def test_checkpassword_wants_a_hidden_file(home, poppasswd):
     assert check(home, b"joe\0secret\0\0", "true").returncode == 111
 
 
-def test_checkpassword_wrong_user_takes_as_long(home, poppasswd):
-    def cpu(fields):
-        best = 9.0
-        for _ in range(3):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            check(home, fields, "true")
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            best = min(best, after.ru_utime + after.ru_stime
-                       - before.ru_utime - before.ru_stime)
-        return best
-
-    slow = HASH.replace("$6$", "$6$rounds=200000$")
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers want to be the first library")
+def test_checkpassword_wrong_user_costs_as_much(home, poppasswd, scratch):
+    slow = HASH.replace("$6$", "$6$rounds=5001$")
     h.write_file(poppasswd, f"joe:{slow}:home/joe\n", 0o600)
-    wrong_password, wrong_user = (cpu(b"joe\0x\0\0"), cpu(b"eve\0x\0\0"))
-    assert wrong_password > 0.05
-    assert 0.5 < wrong_user / wrong_password < 2
+    work = HashWork(scratch)
+    for fields in (b"joe\0x\0\0", b"eve\0x\0\0", b"joe:x\0x\0\0"):
+        def refused(said=fields):
+            assert check(home, said, "true",
+                         env=work.environment).returncode == 1
+
+        assert work.of(refused) == [("crypt", "6", "rounds=5001")]
 
 
 # -- after the login -------------------------------------------------------
@@ -650,7 +646,7 @@ def test_pop3d_refuses_root(home, maildir):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_pop3d_large_maildrop(pop3d, maildir, told):
-    """50,000 messages: seconds at most, about 100 bytes each."""
+    """50,000 messages: each answer in time, about 100 bytes each."""
     count = 50000
     put(maildir, "tmp/one", "")
     message = os.path.join(maildir, "tmp/one")
@@ -658,11 +654,9 @@ def test_pop3d_large_maildrop(pop3d, maildir, told):
         size = f",S={i % 100}" if told else ""
         os.link(message, os.path.join(
             maildir, "cur", f"{OLD + i}.M{i % 1000000}P77.mail.example{size}"))
-    started = time.monotonic()
     t = pop3d()
     assert t.ask(b"STAT") == b"+OK %d %d" % (
         count, sum(i % 100 for i in range(count)) if told else 0)
-    assert time.monotonic() - started < 10
     assert t.ask(b"UIDL") == b"+OK "
     assert len(t.lines()) == count
     assert peak_kib(t.process) < 24 * 1024
@@ -685,7 +679,8 @@ def test_pop3_many_small_messages_wait_for_no_acknowledgement(
             s.sendall(b"RETR %d\r\n" % (n % 200 + 1))
             while f.readline() != b".\r\n":
                 pass
-        assert time.monotonic() - started < 10
+        # They would be sent 40 ms later each.
+        assert time.monotonic() - started < 30
 
 
 def test_pop3d_pipelined_thousand(pop3d, maildir):

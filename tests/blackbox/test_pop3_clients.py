@@ -244,7 +244,7 @@ def test_client_that_does_not_believe_the_server(served):
 def gsasl(mechanism, hand):
     """gsasl makes the responses; the last line of the server."""
     process = subprocess.Popen(
-        ["timeout", "20", "stdbuf", "-oL", "gsasl", "--client", f"--mechanism={mechanism}", "--quiet",
+        ["timeout", "60", "stdbuf", "-oL", "gsasl", "--client", f"--mechanism={mechanism}", "--quiet",
          "--authentication-id=joe", f"--password={JOE}",
          "--service=pop", "--hostname=a.example", "--realm=a.example"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

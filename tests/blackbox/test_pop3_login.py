@@ -13,6 +13,8 @@ import home as h
 from pop3_driver import Pop3
 from smtpd_driver import replay
 
+# Seconds of auth/timeout, of which the first are enough for most machines.
+PATIENCE = (1, 6, 30)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -89,18 +91,25 @@ def test_delay_ends_with_the_client(home, popup, clear):
     s.ask(b"USER eve")
     s.send(b"PASS x\r\n")
     h.wait_for(lambda: "AUTHFAILED" in s.log(), "the refusal")
-    assert s.vanish() == 1
+    s.socket.close()
+    assert s.process.wait(45) == 1  # long before the delay is over
 
 
 def test_hanging_checker_is_ended(home, popup, clear):
     """Whatever it has started, too."""
-    home.control("auth/timeout", "1\n")
-    s = popup()
-    assert s.login(b"hang") == (
-        b"-ERR [SYS/TEMP] authorization failed for now")
-    assert "AUTHFAILED: 192.0.2.7 plain temporary failure <hang>" in s.log()
-    assert "no end in time" in s.log()
-    assert s.login(b"joe") == b"+OK "  # the session goes on
+    for seconds in PATIENCE:
+        home.control("auth/timeout", f"{seconds}\n")
+        s = popup()
+        assert s.login(b"hang") == (
+            b"-ERR [SYS/TEMP] authorization failed for now")
+        assert ("AUTHFAILED: 192.0.2.7 plain temporary failure <hang>"
+                in s.log())
+        assert "no end in time" in s.log()
+        said = s.login(b"joe")  # the session goes on
+        if said == b"+OK ":
+            break
+        s.close()
+    assert said == b"+OK "
     assert s.ask(b"QUIT") == b"+OK "
     assert s.at_end()
     assert s.process.wait(h.DEADLINE) == -signal.SIGKILL
@@ -114,12 +123,17 @@ def test_hanging_checker_is_ended(home, popup, clear):
 
 
 def test_session_outlasts_the_checkers_time(home, popup, clear):
-    home.control("auth/timeout", "1\n")
-    s = popup()
-    assert s.login() == b"+OK "
-    time.sleep(1.5)
+    for seconds in PATIENCE:
+        home.control("auth/timeout", f"{seconds}\n")
+        s = popup()
+        said = s.login()
+        if said == b"+OK ":
+            break
+    assert said == b"+OK "
+    time.sleep(seconds + 0.5)
     assert s.ask(b"STAT") == b"+OK 0 0"
-    assert len(children(s.process.pid)) == 1  # the server; the front is gone
+    # The server; the front is gone.
+    h.wait_for(lambda: len(children(s.process.pid)) == 1, "one child")
     assert s.ask(b"QUIT") == b"+OK "
     assert s.at_end() and s.process.wait(h.DEADLINE) == 1
 
@@ -145,11 +159,14 @@ def test_idle_client_is_left(home, popup, clear, when):
     if when == "after":
         assert s.login() == b"+OK "
     started = time.monotonic()
-    for piece in b"NOOPNO":
-        time.sleep(0.3)
-        s.send(bytes([piece]))
+    try:
+        while time.monotonic() - started < h.DEADLINE:
+            time.sleep(0.3)
+            s.send(b"N")
+    except OSError:
+        pass  # it has gone
     assert s.at_end()
-    assert time.monotonic() - started >= 1.9
+    assert 1.9 <= time.monotonic() - started < h.DEADLINE
 
 
 # -- hostile clients -------------------------------------------------------
@@ -260,10 +277,15 @@ def test_front_of_root_that_cannot_give_up_rights(home, as_root, missing):
 
 def test_server_of_others_outlasts_the_checkers_time(home, as_root):
     """It says nothing to us, but is no longer root."""
-    home.control("auth/timeout", "1\n")
-    s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; read -r word;"
-                "printf '+OK %s\\r\\n' \"$word\"; exit 7")
-    assert s.login() == b"+OK hello"
+    for seconds in PATIENCE:
+        home.control("auth/timeout", f"{seconds}\n")
+        s = as_root("sh", "-c", "printf '+OK hello\\r\\n'; read -r word;"
+                    "printf '+OK %s\\r\\n' \"$word\"; exit 7")
+        said = s.login()
+        if said == b"+OK hello":
+            break
+        os.unlink(s.log_path)
+    assert said == b"+OK hello"
     h.wait_for(lambda: "LOGIN: 192.0.2.7 plain <joe>" in s.log(), "LOGIN")
     assert s.ask(b"NOOP").startswith(b"+OK NOOP")
     assert s.at_end() and "AUTHFAILED" not in s.log()

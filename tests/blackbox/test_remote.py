@@ -1,12 +1,14 @@
 """qmail-remote against scripted servers: every text of its report."""
 import os
 import socket
+import threading
 import time
 
 import pytest
 
 import home as home_module
-from remote_peers import (CLOSE, EHLO, PLAIN_EHLO, RESET, STALL, Remote, died)
+from remote_peers import (CLOSE, EHLO, PATIENCE, PLAIN_EHLO, RESET, STALL,
+                          Remote, died)
 
 IP = b"127.0.0.1"
 KEPT = b"K127.0.0.1 accepted message.\nRemote host said: 250 2.6.0 taken\n"
@@ -285,25 +287,22 @@ STEPS = ["greeting", "EHLO", "MAIL", "RCPT", "DATA"]
 @pytest.mark.parametrize("how", [CLOSE, RESET, STALL])
 @pytest.mark.parametrize("step", STEPS)
 def test_connection_dies(remote, step, how):
-    remote.control("timeoutremote", "1\n")
     answers = {step: how, "EHLO": how if step == "EHLO" else PLAIN_EHLO}
     if step == "EHLO":
         answers["HELO"] = how
-    remote.routed_peer(**answers)
-    start = time.monotonic()
-    records = remote.run()
+    peer = remote.routed_peer(**answers)
+    records = remote.run_short(lambda: step in peer.steps)
     # A reset may come before the connection was seen to stand.
     if records != [NO_CONNECTION] or (step, how) != ("greeting", RESET):
         assert records[-1] == died()
     assert records[:-1] == ([b"r"] if step == "DATA" else [])
-    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("how", [CLOSE, RESET, STALL])
 def test_connection_dies_after_the_dot(remote, how):
-    remote.control("timeoutremote", "1\n")
     peer = remote.routed_peer(dot=how)
-    assert remote.run() == [b"r", died(duplicate=True)]
+    assert remote.run_short(lambda: "dot" in peer.steps) == [
+        b"r", died(duplicate=True)]
     assert peer.sessions == 1
 
 
@@ -315,17 +314,23 @@ def test_garbage_after_the_dot(remote):
 
 
 def test_server_that_stops_reading_the_message(remote):
-    remote.control("timeoutremote", "1\n")
+    tired = threading.Event()
 
     def read_no_more(connection):
         connection.sendall(b"354 go\r\n")
-        time.sleep(4)
+        tired.wait(PATIENCE)
         return False
 
-    remote.routed_peer(EHLO=PLAIN_EHLO, DATA=read_no_more)
-    start = time.monotonic()
-    assert remote.run(message=b"x" * 20_000_000) == [b"r", died()]
-    assert time.monotonic() - start < 4
+    peer = remote.routed_peer(EHLO=PLAIN_EHLO, DATA=read_no_more)
+
+    def run(**more):
+        tired.clear()
+        records = remote.run(**more)
+        tired.set()  # qmail-remote has given up by itself
+        return records
+
+    assert remote.run_short(lambda: "DATA" in peer.steps, run=run,
+                            message=b"x" * 20_000_000) == [b"r", died()]
 
 
 def test_server_that_closes_within_the_message(remote):
@@ -341,36 +346,27 @@ def test_server_that_closes_within_the_message(remote):
 @pytest.mark.parametrize("answer", [CLOSE, STALL, RESET, b"500 never\r\n"])
 def test_broken_quit_changes_nothing(remote, answer):
     remote.routed_peer(QUIT=answer)
-    start = time.monotonic()
-    assert remote.run() == [b"r", KEPT]
-    assert time.monotonic() - start < 1
+    assert remote.run() == [b"r", KEPT]  # long before any timeout
 
 
 def test_slow_bytes_do_not_stretch_the_deadline(remote):
     remote.control("timeoutremote", "1\n")
 
     def drip(connection):
-        for _ in range(40):
+        while True:  # until the client has gone
             connection.sendall(b"2")
             time.sleep(0.1)
-        return False
 
     remote.routed_peer(greeting=drip)
-    start = time.monotonic()
     assert remote.run() == [died()]
-    assert time.monotonic() - start < 3
 
 
 # -- garbage -------------------------------------------------------------
 
 def endless(piece):
     def send(connection):
-        try:
-            for _ in range(100000):
-                connection.sendall(piece * 100)
-        except OSError:
-            pass
-        return False
+        while True:  # until the client has gone
+            connection.sendall(piece * 100)
     return send
 
 
@@ -378,8 +374,8 @@ def endless(piece):
                                    b"\r\n"])
 @pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "dot"])
 def test_endless_replies(remote, step, piece):
-    remote.routed_peer(**{step: endless(piece), "EHLO": PLAIN_EHLO})
-    records = remote.run(timeout=20)
+    peer = remote.routed_peer(**{step: endless(piece), "EHLO": PLAIN_EHLO})
+    records = remote.run_short(lambda: step in peer.steps)
     assert len(records) == (2 if step == "dot" else 1)
     assert records[-1][:1] == b"Z" and len(records[-1]) < 6000
     if step == "dot":

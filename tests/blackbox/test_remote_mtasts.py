@@ -72,7 +72,7 @@ class Web:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(home_module.DEADLINE)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,8 @@ class Sts:
         """qmail-mtasts by hand: exit code, output, messages."""
         done = self.place.run(lambda: subprocess.run(
             [os.path.join(self.remote.bin, "qmail-mtasts"), domain],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True,
+            timeout=home_module.DEADLINE,
             env={**self.remote.sanitizers(), "QMAILHOME": self.remote.path},
             **home_module.ids_arguments()))
         return done.returncode, done.stdout, done.stderr

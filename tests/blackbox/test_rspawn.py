@@ -23,7 +23,8 @@ class Bench:
         self.relays = []
         self.routes = ""
         message(home)
-        home.control("timeoutremote", "20\n")
+        home.control("timeoutremote", f"{h.OVERLONG}\n")
+        home.control("connectionidle", f"{h.OVERLONG}\n")
 
     def relay(self, name="there", answer=None):
         relay = Relay(answer)
@@ -157,7 +158,7 @@ def test_bounds_of_a_connection(bench, name, value, sessions):
     for n in range(5):
         assert ask(s, n) == ACCEPTED
     assert len(relay.sessions) == sessions
-    assert relay.sessions[0].commands[-1] == "QUIT"
+    h.wait_for(lambda: relay.sessions[0].commands[-1] == "QUIT", "QUIT")
 
 
 def test_peer_that_hangs_up_between_messages(bench):
@@ -221,7 +222,7 @@ def test_end_of_requests_ends_the_processes(bench):
     child = s.children()[0]
     s.end()
     h.wait_for(lambda: not os.path.exists(f"/proc/{child}"), "its end")
-    assert relay.sessions[0].commands[-1] == "QUIT"
+    h.wait_for(lambda: relay.sessions[0].commands[-1] == "QUIT", "QUIT")
 
 
 # -- processes ---------------------------------------------------------------
@@ -386,7 +387,7 @@ def test_concurrency_of_a_destination(bench):
         s.send(n, sender=f"s{n}@a", recipient="u@there.example")
     s.send(9, sender="s@a", recipient="u@other.example")
     assert s.wait(9) == ACCEPTED
-    h.wait_for(lambda: relay.most == 1, "the first")
+    h.wait_for(lambda: relay.most >= 1, "the first")
     gate.set()
     assert [s.wait(n) for n in range(6)] == [ACCEPTED] * 6
     assert relay.most <= 2 and len(other.transactions) == 1
@@ -394,7 +395,7 @@ def test_concurrency_of_a_destination(bench):
 
 def test_rate_of_a_destination(bench):
     relay = bench.relay()
-    bench.home.control("destinations", "# slow\nthere.example::4\n")
+    bench.home.control("destinations", "# slow\nthere.example::2\n")
     s = bench.start()
 
     def six():
@@ -402,9 +403,9 @@ def test_rate_of_a_destination(bench):
             s.send(n, sender=f"s{n}@a", recipient="u@there.example")
         assert [s.wait(n) for n in range(6)] == [ACCEPTED] * 6
 
-    assert seconds(six) >= 1.0
+    assert seconds(six) >= 2.0
     bench.home.control("destinations", "there.example:2\n")
-    h.wait_for(lambda: seconds(six) < 0.7, "a new rule")
+    h.wait_for(lambda: seconds(six) < 2.0, "a new rule")
     assert len(relay.transactions) >= 12
 
 
@@ -431,6 +432,7 @@ def test_limit_of_an_exchanger_holds_for_all_its_domains(bench):
         bench.routes += f"{name}.example:127.0.0.1:{relay.port}\n"
     bench.home.control("smtproutes", bench.routes)
     bench.home.control("destinations", "127.0.0.1:1\n")
+    bench.home.control("connectionidle", "1\n")
     s = bench.start()
     for name in "ab":  # the exchanger becomes known
         assert ask(s, name=name) == ACCEPTED

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from home import make_dirs, write_file
+from home import OVERLONG, make_dirs, wait_for, write_file
 from smtpd_driver import Queue, Smtpd, replay
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -149,13 +149,11 @@ def test_missing_queue_program(home, smtpd):
 
 def test_slow_queue_is_given_up_after_dottimeout(home, smtpd):
     home.control("dottimeout", "1\n")
-    s = smtpd(QQSLEEP="30")
+    s = smtpd(QQSLEEP=str(OVERLONG))
     s.command("EHLO x")
     s.open_message()
-    began = time.monotonic()
     s.send("\r\nx\r\n.\r\n")
     assert s.reply() == "451 4.3.0 qq timeout"
-    assert time.monotonic() - began < 8
     assert s.queue.messages() == []
 
 
@@ -293,13 +291,12 @@ def test_relayclient_may_name_many_recipients(home, smtpd):
 # -- tarpitting ----------------------------------------------------------
 def test_recipients_beyond_tarpitcount_are_delayed(home, smtpd):
     home.control("tarpitcount", "2\n")
-    home.control("tarpitdelay", "1\n")
     home.control("log/tarpitting", "1\n")
+    home.control("tarpitdelay", "1\n")
     s = smtpd()
-    s.command("EHLO x", "MAIL FROM:<a@b>")
-    began = time.monotonic()
-    s.command("RCPT TO:<1@a.example>", "RCPT TO:<2@a.example>")
-    assert time.monotonic() - began < 0.9
+    s.command("EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<1@a.example>",
+              "RCPT TO:<2@a.example>")
+    assert "TARPIT" not in s.log()
     began = time.monotonic()
     assert s.command("RCPT TO:<3@a.example>") == "250 2.1.5 ok"
     assert time.monotonic() - began >= 0.9
@@ -308,31 +305,26 @@ def test_recipients_beyond_tarpitcount_are_delayed(home, smtpd):
 
 @pytest.mark.parametrize("more", [{"RELAYCLIENT": ""}, {"NO_TARPITTING": ""}])
 def test_who_is_never_tarpitted(smtpd, more):
-    s = smtpd(TARPITCOUNT="1", TARPITDELAY="20", **more)
-    began = time.monotonic()
-    s.command("MAIL FROM:<a@b>", *["RCPT TO:<u@a.example>"] * 9)
-    assert time.monotonic() - began < 10
+    s = smtpd(TARPITCOUNT="1", TARPITDELAY=str(OVERLONG), **more)
+    said = s.command("MAIL FROM:<a@b>", *["RCPT TO:<u@a.example>"] * 9)
+    assert said[1:] == ["250 2.1.5 ok"] * 9
 
 
-def test_delay_ends_when_the_client_hangs_up(smtpd):
-    s = smtpd(TARPITCOUNT="1", TARPITDELAY="60")
+def test_delay_ends_when_the_client_hangs_up(home, smtpd):
+    home.control("log/tarpitting", "1\n")
+    s = smtpd(TARPITCOUNT="1", TARPITDELAY=str(OVERLONG))
     s.command("MAIL FROM:<a@b>", "RCPT TO:<1@a.example>")
     s.send("RCPT TO:<2@a.example>\r\n")
-    time.sleep(0.2)
-    began = time.monotonic()
+    wait_for(lambda: "TARPIT: " in s.log(), "the delay")
     assert s.vanish() == 1
-    assert time.monotonic() - began < 5
 
 
 def test_replies_before_a_delay_are_not_delayed(smtpd):
-    s = smtpd(TARPITCOUNT="1", TARPITDELAY="2")
-    began = time.monotonic()
+    s = smtpd(TARPITCOUNT="1", TARPITDELAY=str(OVERLONG))
     s.send("MAIL FROM:<a@b>\r\nRCPT TO:<1@a.example>\r\n"
            "RCPT TO:<2@a.example>\r\n")
     assert s.reply() == "250 2.1.0 ok" and s.reply() == "250 2.1.5 ok"
-    assert time.monotonic() - began < 1.5
-    assert s.reply() == "250 2.1.5 ok"
-    assert time.monotonic() - began >= 1.9
+    assert s.pending == b"" and s.vanish() == 1
 
 
 # -- the log -------------------------------------------------------------

@@ -155,21 +155,23 @@ def test_hits_are_logged(home, smtpd, check, line):
 @pytest.mark.parametrize("check", BAD)
 def test_refusals_are_delayed_if_tarpitdelay_is_set(home, smtpd, check):
     home.control(check, "usual\n")
-    for delay in (None, "1\n"):
-        home.control("tarpitdelay", delay)
-        s = smtpd()
-        began = time.monotonic()
-        assert verdict(s, check, "usual@a.example") == "refused"
-        assert (time.monotonic() - began > 0.9) == (delay is not None)
+    home.control("log/tarpitting", "1\n")
+    s = smtpd()
+    assert verdict(s, check, "usual@a.example") == "refused"
+    assert "TARPIT" not in s.log()  # said before each delay
+    home.control("tarpitdelay", "1\n")
+    s = smtpd()
+    began = time.monotonic()
+    assert verdict(s, check, "usual@a.example") == "refused"
+    assert time.monotonic() - began > 0.9
+    s.wait_log("TARPIT: ")
 
 
 def test_expression_without_end_is_no_match(home, smtpd):
     home.control("badmailfrom", "(x+x+)+[0-9]\nlast\n")
-    s = smtpd()
-    began = time.monotonic()
+    s = smtpd()  # without a bound the first answer would not come this year
     assert verdict(s, "badmailfrom", "x" * 800) == "accepted"
     assert verdict(s, "badmailfrom", "last" + "x" * 800) == "refused"
-    assert time.monotonic() - began < 5
     s.wait_log("control/badmailfrom line 1: too much work on this subject, "
                "taken for no match")
 
@@ -303,7 +305,7 @@ def away_from_midnight():
     """Tests that count days must not begin in one and end in the next."""
     now = datetime.datetime.now(datetime.timezone.utc)
     left = 86400 - (now - now.replace(hour=0, minute=0, second=0)).seconds
-    if left < 10:
+    if left < 30:
         time.sleep(left + 1)
 
 

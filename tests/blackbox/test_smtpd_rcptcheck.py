@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from home import wait_for, write_file
+from home import OVERLONG, wait_for, write_file
 from smtpd_driver import Smtpd
 
 ANSWERS = [
@@ -87,14 +87,16 @@ def test_program_that_is_not_there(home, smtpd):
 
 
 def test_program_that_does_not_end(home, smtpd):
-    home.control("rcptchecktime", "1\n")
     pid_file = home.file("recorded", "sleeper")
-    checker(home, f"sleep 60 &\necho $! >{pid_file}\nwait\n")
-    s = smtpd()
-    began = time.monotonic()
-    assert s.command("RCPT TO:<r@a.example>") == INTERNAL
-    assert time.monotonic() - began < 8
-    assert "no end in time" in s.log()
+    checker(home, f"sleep {OVERLONG} &\necho $! >{pid_file}.new\n"
+            f"mv {pid_file}.new {pid_file}\nwait\n")
+    for seconds in (1, 6, 30):  # the first is enough for most machines
+        home.control("rcptchecktime", f"{seconds}\n")
+        s = smtpd()
+        assert s.command("RCPT TO:<r@a.example>") == INTERNAL
+        assert "no end in time" in s.log()
+        if os.path.exists(pid_file):
+            break
     pid = open(pid_file).read().strip()
 
     def gone():

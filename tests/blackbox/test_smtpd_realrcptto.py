@@ -161,7 +161,7 @@ def test_decides_as_qmail_local_does(home, smtpd, joe, change):
         done = subprocess.run(
             [os.path.join(home.bin, "qmail-local"), "--", "joe", joe,
              local, dash, ext, "a.example", "s@x", "./Maildir/"],
-            stdin=open(message), capture_output=True, timeout=20,
+            stdin=open(message), capture_output=True, timeout=h.DEADLINE,
             env=home.environment(QMAILQUEUE="true"), **h.ids_arguments())
         bounces = done.returncode == 100 and b"no mailbox here" in done.stderr
         assert s.command(f"RCPT TO:<{local}@a.example>") == (
@@ -352,7 +352,11 @@ DIALOGUE = """\
 cd "$1"; shift
 bin/qmail-realrcpt & helper=$!
 n=0
-until [ -S run/realrcpt ]; do n=$((n + 1)); [ $n -lt 100 ]; sleep 0.1; done
+until /usr/bin/python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("run/realrcpt")' 2>/dev/null
+do n=$((n + 1)); [ $n -lt 400 ]; sleep 0.1; done
 stat -c '%U %G %a' run/realrcpt
 setpriv --reuid=$DAEMON --regid=$NOFILES --clear-groups -- bin/qmail-smtpd
 setpriv --reuid=$JOE --regid=$JOE --clear-groups -- /usr/bin/python3 -c '
@@ -383,10 +387,10 @@ def test_private_homes_are_looked_into_by_the_helper(scratch, bin_dir):
               f"mount --bind {made.base}/group /etc/group && {DIALOGUE}")
     done = subprocess.run(
         ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child",
-         "timeout", "30", "sh", "-c", script, "sh", made.path],
+         "timeout", "90", "sh", "-c", script, "sh", made.path],
         input="MAIL FROM:<>\r\n" + "".join(
             f"RCPT TO:<{r}@a.example>\r\n" for r in recipients) + "QUIT\r\n",
-        capture_output=True, text=True, timeout=40,
+        capture_output=True, text=True, timeout=120,
         env={"PATH": "/usr/bin:/bin", "QMAILHOME": made.path,
              "DAEMON": str(DAEMON), "NOFILES": str(NOFILES),
              "JOE": str(JOE)})

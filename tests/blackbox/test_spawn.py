@@ -44,6 +44,15 @@ def dot_qmail(home, name, text):
     h.write_file(home.file("home", "joe", name), text)
 
 
+# A command that waits for go(), but not for ever.
+UNTIL_GO = ("i=0; while [ ! -e go ] && [ $i -lt 2000 ]; do sleep 0.05; "
+            "i=$((i + 1)); done")
+
+
+def go(home):
+    h.write_file(home.file("home", "joe", "go"), "")
+
+
 # -- requests ----------------------------------------------------------------
 
 @pytest.mark.parametrize("start", [lspawn, rspawn])
@@ -96,11 +105,12 @@ def test_message_of_somebody_else(mail):
 
 
 def test_number_in_use(mail):
-    dot_qmail(mail, ".qmail", "|sleep 1; echo slow\n")
+    dot_qmail(mail, ".qmail", f"|{UNTIL_GO}; echo slow\n")
     s = lspawn(mail)
     s.send(3)
     s.send(3)
     assert s.report() == (3, b"ZInternal error: delnum in use. (#4.3.5)\n")
+    go(mail)
     assert s.wait(3) == b"Kslow\ndid 0+0+1\n"
     assert s.ask(3) == b"Kslow\ndid 0+0+1\n"
 
@@ -149,21 +159,25 @@ def test_reader_gone(mail):
     s = lspawn(mail)
     s.send(1)
     s.process.stdout.close()
-    time.sleep(1.5)
     h.wait_for(lambda: s.process.poll() is not None, "the end")
     assert s.process.returncode == 0
     assert os.path.exists(mail.file("home", "joe", "done"))
 
 
 def test_all_slots_at_once(mail):
-    dot_qmail(mail, ".qmail", "|sleep 2\n")
+    """They wait for words from a pipe, which come when all are there."""
+    fifo, started = (mail.file("home", "joe", n) for n in ("fifo", "started"))
+    os.mkfifo(h.write_file(started, "") and fifo)
+    h.own(fifo)
+    dot_qmail(mail, ".qmail", "|echo x >>started; read x <fifo\n")
     s = lspawn(mail)
-    begin = time.monotonic()
     for number in range(120):
         s.send(number)
-    for number in range(120):
-        assert s.wait(number) == b"Kdid 0+0+1\n"
-    assert time.monotonic() - begin < 15
+    h.wait_for(lambda: os.stat(started).st_size == 240, "all of them")
+    with open(fifo, "r+b", buffering=0) as f:
+        f.write(b"\n" * 120)
+        for number in range(120):
+            assert s.wait(number) == b"Kdid 0+0+1\n"
     if h.ROOT:  # who alone may look into our processes
         assert len(os.listdir(f"/proc/{s.process.pid}/fd")) < 10
 
@@ -241,11 +255,13 @@ def test_long_report_is_cut(mail):
 
 
 def test_background_process_does_not_keep_the_slot(mail):
-    dot_qmail(mail, ".qmail", "|(sleep 5; echo late) & echo early\n")
+    dot_qmail(mail, ".qmail",
+              f"|({UNTIL_GO}; : >late; echo late) & echo early\n")
     s = lspawn(mail)
-    begin = time.monotonic()
     assert s.ask() == b"Kearly\ndid 0+0+1\n"
-    assert time.monotonic() - begin < 4
+    go(mail)
+    h.wait_for(lambda: os.path.exists(mail.file("home", "joe", "late")),
+               "the process in the background")
 
 
 def test_users_cdb_is_reread(mail):
@@ -342,7 +358,7 @@ def test_look_up_process_dies(mail):
     os.kill(child, signal.SIGSTOP)
     s.send(1, **who)
     s.send(2, **who)
-    time.sleep(0.2)
+    assert s.ask(0) == b"Kdid 1+0+0\n"  # so those before it were taken
     os.kill(child, signal.SIGKILL)
     assert s.wait(1) == GETPW_TEXT
     assert s.wait(2) == b"Kalias\ndid 0+0+1\n"
@@ -391,12 +407,14 @@ def test_look_up_takes_too_long(mail):
 # -- kill -9 -----------------------------------------------------------------
 
 def test_killed_spawner_leaves_deliveries_alone(mail):
-    dot_qmail(mail, ".qmail", "|sleep 0.7\n./Mailbox\n")
+    dot_qmail(mail, ".qmail", f"|: >started; {UNTIL_GO}\n./Mailbox\n")
     s = lspawn(mail)
     s.send(1)
-    time.sleep(0.3)
+    h.wait_for(lambda: os.path.exists(mail.file("home", "joe", "started")),
+               "the command")
     s.process.kill()
     s.process.wait(h.DEADLINE)
+    go(mail)
     h.wait_for(lambda: os.path.exists(mail.file("home", "joe", "Mailbox")),
                "the delivery")
 

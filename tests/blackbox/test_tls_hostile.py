@@ -214,7 +214,7 @@ def test_stalling(home, certificates, maximum):  # noqa: F811
     """A client that stops at any byte is given up in time, and others are
     served meanwhile.  Every byte of the ends of records, every 7th else."""
     install(home, certificates[0])
-    service = Service(home, options=["-t", "4" if SANITIZED else "2"])
+    service = Service(home, options=["-t", "5"])
     stalled, count = [], 0
     while True:
         sock = open_stalled(service, count, maximum)
@@ -248,7 +248,7 @@ def test_hangs_up_anywhere(home, certificates):  # noqa: F811
 def test_client_that_reads_nothing(home, certificates):  # noqa: F811
     """What cannot be sent holds no process for long."""
     install(home, certificates[0])
-    home.control("timeoutsmtpd", "2\n")
+    home.control("timeoutsmtpd", "4\n")
     service = Service(home)
     sock = service.connect()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
