@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from home import make_dirs, stop, wait_for, write_file
+from home import DEADLINE, make_dirs, stop, wait_for, write_file
 
 OLD = 129600 + 100
 
@@ -32,7 +32,7 @@ class Cleaner:
         self.process.stdin.close()
         assert self.process.stdout.read() == b""
         self.process.stdout.close()
-        return self.process.wait(20)
+        return self.process.wait(DEADLINE)
 
 
 @pytest.fixture(params=[True, False], ids=["split", "flat"])
@@ -168,6 +168,6 @@ def test_reader_gone(home):
     cleaner.process.stdout.close()
     cleaner.process.stdin.write(b"foop/1\0")
     cleaner.process.stdin.flush()
-    assert cleaner.process.wait(20) == 111
+    assert cleaner.process.wait(DEADLINE) == 111
     cleaner.process.stdin.close()
     stop(cleaner.process)

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from home import free_port, wait_for, write_file
+from home import DEADLINE, free_port, wait_for, write_file
 
 
 def send(port, sender, recipients, body, **more):
-    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=DEADLINE) as client:
         return client.sendmail(sender, recipients, body, **more)
 
 
@@ -75,7 +75,7 @@ def test_smtp_to_pop3(home):
     home.wait_log("end msg")
     time.sleep(1.1)  # messages of the current second are not listed yet
     home.control("auth/pop3", "63\n")
-    pop = poplib.POP3("127.0.0.1", home.pop3d(), timeout=20)
+    pop = poplib.POP3("127.0.0.1", home.pop3d(), timeout=DEADLINE)
     pop.user("joe")
     pop.pass_("secret")
     assert pop.stat()[0] == 1
@@ -138,7 +138,7 @@ def test_no_smuggling_through_two_homes(pair, number):
     process = a.spawn([a.file("bin", "qmail-queue")],
                       stdin=open(message, "rb"), stdout=read)
     os.close(read)
-    assert process.wait(20) == 0
+    assert process.wait(DEADLINE) == 0
     a.wait_log("end msg")
     b.wait_log("end msg")
     b.wait_empty()

@@ -122,7 +122,7 @@ class World:
     def submit(self, recipient, subject):
         """By SMTP to Postfix, which takes anything from here."""
         with smtplib.SMTP("127.0.0.1", self.postfix.port,
-                          timeout=20) as client:
+                          timeout=home_module.DEADLINE) as client:
             client.sendmail("joe@p.example", [recipient],
                             f"Subject: {subject}\r\n\r\nhello\r\n.dot\r\n")
 
@@ -143,7 +143,7 @@ class World:
             return [m for m in messages() if wanted in m]
 
         try:
-            [found] = home_module.wait_for(look, subject, 30)
+            [found] = home_module.wait_for(look, subject)
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.logs()}") from None
         assert found.replace(b"\r", b"").endswith(b"\n\nhello\n.dot\n")

@@ -7,6 +7,7 @@ everything else succeeds.  What they are asked is kept in "requests".
 import email
 import email.policy
 import json
+import math
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import time
 
 import pytest
 
-from home import TEST_UID, own, stop, wait_for, write_file
+from home import DEADLINE, TEST_UID, stop, wait_for, write_file
 
 SPAWNER = r'''#!/usr/bin/python3
 import json, os, select, sys, time
@@ -45,7 +46,7 @@ while not eof or (held and time.monotonic() < end):
     elif select.select([0], [], [], 0.02)[0]:
         data = os.read(0, 65536)
         eof = not data
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         pending += data
         while pending[1:].count(b"\0") >= 3:
             number = pending[0]
@@ -95,7 +96,7 @@ class Bench:
     def log(self):
         return self.home.log()[self.mark:]
 
-    def wait(self, text, seconds=15, count=1):
+    def wait(self, text, seconds=DEADLINE, count=1):
         try:
             wait_for(lambda: self.log().count(text) >= count, text, seconds)
         except AssertionError:
@@ -126,7 +127,7 @@ class Bench:
                                 stdin=f, stdout=read)
         os.close(read)
         os.waitpid(feeder, 0)
-        assert p.wait(15) == 0
+        assert p.wait(DEADLINE) == 0
 
     def requests(self):
         try:
@@ -231,6 +232,12 @@ def either(request, make_home):
     made.release()
 
 
+def retries(born, constant):
+    """When the next attempt may be, whatever second the last one was in."""
+    return {born + (math.isqrt(age) + constant) ** 2 + late
+            for age in range(int(time.time()) - born + 1) for late in (0, 1)}
+
+
 def lines(text):
     """The log with its numbers made plain."""
     return re.sub(r"(msg|bytes|qp|uid|bounce/) ?\d+", r"\1 N",
@@ -306,8 +313,8 @@ def test_deferral_leaves_records(either):
     assert b.read("remote", ident) == b"Ttemp@far.example\0"
     born = b.mtime("info", ident)
     assert before <= born <= time.time()
-    assert b.mtime("remote", ident) in (born + 400, born + 401)
-    wait_for(lambda: b.mtime("local", ident) in (born + 100, born + 101),
+    assert b.mtime("remote", ident) in retries(born, 20)
+    wait_for(lambda: b.mtime("local", ident) in retries(born, 10),
              "the time of the local retry")
     assert not b.exists("intd", ident) and not b.exists("bounce", ident)
     b.term()
@@ -404,12 +411,17 @@ def test_lists_that_have_to_wait_end(bench):
 
 def test_recipients_of_one_domain_go_together(bench):
     """... so that they can share a transaction: taking turns makes 79 changes."""
-    for domain in ("a.example", "b.example"):
-        bench.inject("s@a.example", *[f"u{n}@{domain}" for n in range(40)])
+    for domain in ("b.example", "c.example"):
+        bench.inject("s@a.example",
+                     *[f"hold{n}@{domain}" for n in range(40)])
     bench.start()
-    bench.wait("success", count=80)
+    # No place becomes free, so how fast the answers are is no matter.
+    bench.wait("remote 20/20")
+    wait_for(lambda: len(bench.requests()) == 20, "the requests")
     seen = [r[3][-9:] for r in bench.requests()]
-    assert len([1 for a, b in zip(seen, seen[1:]) if a != b]) < 65
+    assert len([1 for a, b in zip(seen, seen[1:]) if a != b]) < 5
+    bench.release()
+    bench.wait("success", count=80)
 
 
 def test_mangled_and_strange_reports(bench):
@@ -495,7 +507,8 @@ def test_bounce_byte_for_byte(bench):
         PARAGRAPHS="<perm@a.example>:\nbad\n/two\n\n"
                    "<perm-2@virt.example>:\nbad\n/two\n\n",
         SEPARATOR="a copy of the message.", RETURN="hold-me@a.example")
-    assert b.requests()[-1][2:] == ["", "hold-me@a.example"]
+    wait_for(lambda: b.requests()[-1][2:] == ["", "hold-me@a.example"],
+             "the request")
     assert re.search(r"info msg \d+: bytes \d+ from <> qp \d+", b.log())
     b.release()
     b.wait("end msg", count=2)
@@ -508,7 +521,7 @@ def test_double_bounce_byte_for_byte(bench):
     b.start()
     b.inject("", "perm@a.example", body="Subject: bounce\n\nbody\n")
     b.wait("to local hold-master@a.example")
-    assert b.requests()[-1][2] == "#@[]"
+    wait_for(lambda: b.requests()[-1][2] == "#@[]", "the request")
     text = plain(b.read("mess", b.ids()[-1]).decode())
     if "original bounce" not in text:
         text = plain(b.read("mess", b.ids()[0]).decode())
@@ -654,7 +667,7 @@ def test_paragraphs_do_not_pile_up(bench):
     b.wait("alert: unable to append")
     wait_for(lambda: re.findall("status: local (.*?)/", b.log())[-1] == "0",
              "all deliveries to end")
-    assert 10 < len(b.requests()) < 100
+    assert 10 < len(b.requests()) < 250
     os.chmod(os.path.join(b.queue, "bounce"), 0o700)
     b.signal(signal.SIGALRM)
     ident = b.only_id()
@@ -823,7 +836,7 @@ def test_many_messages_do_not_delay_a_new_one(bench):
     b.inject("s@a.example", "new@a.example")
     b.wait("end msg")
     b.signal(signal.SIGALRM)
-    b.wait("end msg", count=1501, seconds=40)
+    b.wait("end msg", count=1501, seconds=3 * DEADLINE)
     names = b.recipients()
     assert len(names) == len(set(names)) == 1501
     b.home.wait_empty()
@@ -886,6 +899,7 @@ def test_spawner_limits_concurrency(bench):
     assert "status: local 0/3 remote 0/3\n" in b.log()
     b.inject("s@x.example", *[f"hold{i}@a.example" for i in range(9)])
     b.wait("local 3/3")
+    wait_for(lambda: len(b.requests()) >= 3, "the requests")
     time.sleep(0.1)
     assert len(b.requests()) == 3
     b.release()
@@ -906,7 +920,7 @@ def test_term_waits_and_keeps_what_is_done(bench):
     assert b.home.send.poll() is None
     assert "late@a.example" not in b.recipients()
     b.release()
-    assert b.home.send.wait(15) == 0
+    assert b.home.send.wait(DEADLINE) == 0
     assert "status: local 1/10 remote 0/20 exitasap\n" in b.log() or \
         "status: local 0/10 remote 1/20 exitasap\n" in b.log()
     assert b.log().endswith("status: exiting\n")
@@ -930,7 +944,7 @@ def test_term_leaves_untouched_messages_alone(bench):
     b.signal(signal.SIGTERM)
     time.sleep(0.1)
     b.release()
-    assert b.home.send.wait(15) == 0
+    assert b.home.send.wait(DEADLINE) == 0
     ident = b.only_id()
     assert b.exists("todo", ident) and not b.exists("info", ident)
     b.start()
@@ -945,7 +959,7 @@ def test_term_finishes_bounces(bench):
     b.signal(signal.SIGTERM)
     time.sleep(0.1)
     b.release()
-    assert b.home.send.wait(15) == 0
+    assert b.home.send.wait(DEADLINE) == 0
     assert re.search(r"failure: .*\nstatus: .* exitasap\nbounce msg \d+ qp "
                      r"\d+\nend msg \d+\nstatus: exiting\n$", b.log())
 
@@ -963,7 +977,7 @@ def test_lost_helper(bench, name, word):
     b.wait(f"alert: oh no! lost {word} connection! dying...\n")
     b.inject("s@x.example", "late@a.example")
     b.release()
-    assert b.home.send.wait(15) == 0
+    assert b.home.send.wait(DEADLINE) == 0
     assert b.log().endswith("status: exiting\n")
     b.start()
     b.wait("to local late@a.example")
@@ -1008,7 +1022,7 @@ def test_second_start_is_refused(bench):
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env=b.home.environment(
                               PATH=f"{b.fake}:{b.home.bin}:/usr/bin:/bin"))
-    out, _ = second.communicate(timeout=15)
+    out, _ = second.communicate(timeout=DEADLINE)
     assert out == b"alert: cannot start: qmail-send is already running\n"
     assert second.returncode == 111
     b.inject("s@x.example", "ok@a.example")
@@ -1035,7 +1049,7 @@ def test_cannot_start(bench, what, text):
     p = b.home.spawn([b.home.file("bin", "qmail-start")],
                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                      env=b.home.environment(**env))
-    out, _ = p.communicate(timeout=15)
+    out, _ = p.communicate(timeout=DEADLINE)
     why = "warning: control/locals: access denied\n"
     assert out.decode() == ((why if what == "locals" else "") +
                             f"alert: cannot start: {text}\n")
@@ -1136,7 +1150,7 @@ def test_term_to_the_preprocessor(bench):
     b.signal(signal.SIGTERM)
     time.sleep(0.3)
     b.release()
-    assert b.home.send.wait(15) == 0
+    assert b.home.send.wait(DEADLINE) == 0
     assert "oh no" not in b.log()
     b.start()
     b.home.wait_empty()
@@ -1176,7 +1190,7 @@ def test_trigger_that_comes_late(bench):
     b.inject("s@x.example", "joe@a.example")
     b.wait("end msg")
     b.inject("s@x.example", "joe@a.example")
-    b.wait("end msg", count=2, seconds=5)
+    b.wait("end msg", count=2)
 
 
 def test_foreign_puller(bench):
@@ -1288,7 +1302,7 @@ def test_flood_is_delivered_once_each(bench):
         word = "temp" if i % 10 == 0 else "ok"
         b.inject("s@x.example", f"{word}{i}@a.example")
     b.start()
-    b.wait("end msg", count=135, seconds=30)
+    b.wait("end msg", count=135, seconds=3 * DEADLINE)
     b.wait("deferral", count=15)
     wait_for(lambda: len(b.ids("info")) == 15, "15 with records")
     names = b.recipients()

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from home import stop, wait_for, write_file
+from home import DEADLINE, stop, wait_for, write_file
 from test_send import Bench, starts
 
 SPAWNER = r'''#!/usr/bin/python3
@@ -54,7 +54,8 @@ while True:
         except BrokenPipeError:
             sys.exit(0)
 '''
-SECONDS = 8
+SECONDS = 8  # at least, and until there were enough of these:
+KILLS, RECIPIENTS = 5, 100
 
 
 @pytest.fixture
@@ -105,9 +106,13 @@ def test_killed_with_work_under_way(bench, seed):
     assert starts(b)
     feeder = threading.Thread(target=feed)
     feeder.start()
-    kills, end = 0, time.monotonic() + SECONDS
+    kills, begin = 0, time.monotonic()
     try:
-        while time.monotonic() < end:
+        while True:
+            age = time.monotonic() - begin
+            if age > 2 * DEADLINE or (age > SECONDS and kills > KILLS and
+                                      len(accepted) > RECIPIENTS):
+                break
             time.sleep(rng.random() * 0.3)
             if b.home.send.poll() is not None:
                 wait_for(lambda: starts(b), "the next start")
@@ -127,11 +132,11 @@ def test_killed_with_work_under_way(bench, seed):
                 pass
     finally:
         done.set()
-        feeder.join(30)
+        feeder.join(DEADLINE)
     stop(b.home.send, signal.SIGKILL)
     wait_for(lambda: starts(b), "the last start")
-    assert kills > 5 and len(accepted) > 100
-    end = time.monotonic() + 40
+    assert kills > KILLS and len(accepted) > RECIPIENTS
+    end = time.monotonic() + 2 * DEADLINE
     while left(b) and time.monotonic() < end:
         b.signal(signal.SIGALRM)
         time.sleep(0.3)

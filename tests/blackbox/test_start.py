@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from home import own, wait_for, write_file
+from home import DEADLINE, own, wait_for, write_file
 
 RECORDER = r'''#!/usr/bin/python3
 import os, sys
@@ -41,7 +41,7 @@ def seen(make_home):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         pass_fds=(stray, high),
         env=home.environment(PATH=f"{fake}:/usr/bin:/bin"))
-    assert p.wait(15) == 0
+    assert p.wait(DEADLINE) == 0
     os.close(stray)
     os.close(high)
     wait_for(lambda: len(os.listdir(seen_dir)) == 5 and all(
