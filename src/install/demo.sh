@@ -26,7 +26,7 @@ stop() {
 	fi
 	svc -dx "$home"/service/* "$home"/service/*/log 2>/dev/null || :
 	n=0
-	while [ $n -lt 100 ]; do
+	while [ $n -lt 600 ]; do
 		left=
 		for service in "$home"/service/* "$home"/service/*/log; do
 			svok "$service" 2>/dev/null && left=yes
@@ -100,8 +100,8 @@ begin() {
 	until grep -qs '^@.*status: local' "$home/service/send/log/main/current" &&
 		listening "$smtp" && listening "$submission" && listening "$pop"; do
 		n=$((n + 1))
-		[ $n -lt 150 ] || { cat "$home/svscan.log" >&2; die \
-			"not up after 15 seconds; see $home/service/*/log/main"; }
+		[ $n -lt 600 ] || { cat "$home/svscan.log" >&2; die \
+			"not up after 60 seconds; see $home/service/*/log/main"; }
 		sleep 0.1
 	done
 	# supervise is deaf to svc in the first second of a service.
@@ -117,7 +117,7 @@ wait_delivered() { # how many
 	until [ "$(grep -c "end msg" "$home/service/send/log/main/current")" \
 		-ge "$1" ]; do
 		n=$((n + 1))
-		[ $n -lt 150 ] || die "no delivery after 15 seconds"
+		[ $n -lt 600 ] || die "no delivery after 60 seconds"
 		sleep 0.1
 	done
 }
@@ -160,7 +160,7 @@ show() {
 	n=0
 	until QMAILHOME=$home "$home/bin/qmail-qread" | grep -q you@; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || break
+		[ $n -lt 600 ] || break
 		sleep 0.1
 	done
 	step "The queue holds it"
@@ -207,7 +207,7 @@ virus() {
 	n=0
 	until grep -qs loaded "$home/service/scand/log/main/current"; do
 		n=$((n + 1))
-		[ $n -lt 150 ] || die "no scanner after 15 seconds"
+		[ $n -lt 600 ] || die "no scanner after 60 seconds"
 		sleep 0.1
 	done
 	put clamd "$home/run/scand"

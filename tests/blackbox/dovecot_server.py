@@ -92,7 +92,8 @@ class Dovecot:
                 group=name_of_group(h.TEST_GID)))
         self.process = home.spawn([DOVECOT, "-F", "-c", config])
         h.wait_port(self.imap)
-        h.wait_for(lambda: os.path.exists(self.socket), "Dovecot's LMTP")
+        h.wait_port(self.lmtp)
+        h.wait_socket(self.socket)
 
     def log(self):
         with open(os.path.join(self.base, "log"), errors="replace") as f:

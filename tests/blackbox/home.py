@@ -143,6 +143,7 @@ def wait_for(condition, what, seconds=DEADLINE):
 
 
 LISTEN = "0A"  # in /proc/net/tcp, see proc(5)
+ACCEPTS = 0x10000  # a flag in /proc/net/unix
 
 
 def socket_tables():
@@ -170,6 +171,16 @@ def listens(port, address="127.0.0.1"):
         address, "0.0.0.0", "::", *mapped)}
     return any(fields[1] in wanted and fields[3] == LISTEN
                for fields in map(str.split, socket_tables()))
+
+
+def wait_socket(path):
+    """Waits for a listener at the path of a local socket, as wait_port()."""
+    def up():
+        with open("/proc/thread-self/net/unix") as f:
+            rows = [line.split() for line in list(f)[1:]]
+        return any(r[-1] == path and int(r[3], 16) & ACCEPTS for r in rows)
+
+    wait_for(up, f"a server at {path}")
 
 
 def wait_port(port, address="127.0.0.1", process=None):

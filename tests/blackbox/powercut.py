@@ -27,7 +27,7 @@ KINDS = {
 
 
 def command(argv):
-    done = subprocess.run(argv, capture_output=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, timeout=120)
     if done.returncode != 0:
         raise OSError(f"{argv}: {done.stderr.decode(errors='replace')}")
 

@@ -310,7 +310,7 @@ def test_pw2u_errors(home, passwd):
         done = subprocess.run(
             [os.path.join(home.bin, "qmail-pw2u"), "-H"], stdout=full,
             input="\n".join([*lines.values(), ""]).encode(),
-            stderr=subprocess.PIPE, env=home.environment(), timeout=20,
+            stderr=subprocess.PIPE, env=home.environment(), timeout=h.DEADLINE,
             check=False)
     assert done.returncode == 111
 

@@ -145,9 +145,9 @@ LISTENER = """
 import socket, subprocess, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind("/dev/log")
-s.settimeout(10)
+s.settimeout(50)
 text = b"one\\n\\nalert: fire\\nwarning: \\x1bsmoke\\n" + b"x" * 1000 + b"\\nlast"
-subprocess.run(sys.argv[1:], input=text, check=True, timeout=10)
+subprocess.run(sys.argv[1:], input=text, check=True, timeout=50)
 for _ in range(6):
     print(s.recv(4096).decode())
 """

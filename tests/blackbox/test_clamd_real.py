@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import scan_samples as samples
-from home import free_port, make_dirs, wait_for, write_file
+from home import free_port, make_dirs, wait_port, wait_socket, write_file
 from smtpd_driver import Smtpd
 
 CLAMD = shutil.which("clamd", path="/usr/sbin:/usr/bin:/sbin:/bin")
@@ -30,7 +30,9 @@ def clamd(home):
     with open(home.file("clamd.err"), "wb") as err:
         home.spawn([CLAMD, "-c", config], stdin=subprocess.DEVNULL,
                    stdout=err, stderr=err)
-    wait_for(lambda: os.path.exists(path), "clamd's socket")
+    wait_socket(path)
+    for address in ("127.0.0.1", "::1"):
+        wait_port(port, address)
     return {"local": path, "IPv4": f"127.0.0.1:{port}", "IPv6": f"[::1]:{port}"}
 
 

@@ -12,7 +12,7 @@ from home import BUILD, REPO, wait_for
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("SANITIZE")) or os.path.basename(BUILD) != "build",
     reason="the demo is made of the normal build")
-SECONDS = 120
+SECONDS = 400
 
 
 def demo(tree, *targets):

@@ -78,7 +78,7 @@ svscan "$QMAILHOME/service" > "$WORK/svscan.log" 2>&1 &
 n=0
 until grep -qs 'status: local' service/send/log/main/current &&
 	swaks --silent 3 --server "127.0.0.1:$SMTP" --quit-after BANNER; do
-	n=$((n + 1)); [ $n -lt 100 ]; sleep 0.1
+	n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1
 done
 section processes
 ps -eo user:12,comm | sort -u
@@ -92,7 +92,7 @@ swaks --silent 3 --server "127.0.0.1:$SMTP" --from '<>' \
 	--to nobody-at-all@check.example --body 'bounces' || :
 n=0
 until [ "$(grep -c 'end msg' service/send/log/main/current)" -ge 4 ]; do
-	n=$((n + 1)); [ $n -lt 100 ]; sleep 0.1
+	n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1
 done
 ls -ln "$WORK"/joe/Maildir/new alias/Maildir/new
 id -u joe alias || :
@@ -104,7 +104,7 @@ section pop3
 sleep 1
 /usr/bin/python3 - "$POP" "$pop3s" "$smtps" <<'PY'
 import poplib, ssl, smtplib, sys
-pop = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=20)
+pop = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=60)
 anybody = ssl._create_unverified_context()
 pop.stls(anybody)
 pop.user("joe")
@@ -112,12 +112,12 @@ pop.pass_("secret")
 print("pop3 sees", pop.stat()[0])
 print(b"\n".join(pop.retr(1)[1]).decode())
 pop.quit()
-pop = poplib.POP3_SSL("127.0.0.1", int(sys.argv[2]), timeout=20,
+pop = poplib.POP3_SSL("127.0.0.1", int(sys.argv[2]), timeout=60,
                       context=anybody)
 pop.user("joe")
 pop.pass_("secret")
 print("pop3s sees", pop.stat()[0])
-smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=20,
+smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=60,
                         context=anybody)
 print("smtps says", smtp.login("joe", "secret"))
 PY
@@ -134,7 +134,7 @@ for to in joe joe joe joe joe joe joe joe postmaster; do
 done
 n=0
 until [ "$(ls alias/Maildir/new | wc -l)" -gt "$before" ]; do
-	n=$((n + 1)); [ $n -lt 50 ] || break; sleep 0.1
+	n=$((n + 1)); [ $n -lt 600 ] || break; sleep 0.1
 done
 echo "postmaster has $(($(ls alias/Maildir/new | wc -l) - before)) more"
 wait $!
@@ -191,7 +191,7 @@ while time.monotonic() < end:
 def installed(session_dir):
     """Sections of the script's output."""
     if subprocess.run(["unshare", "-m", "true"], capture_output=True,
-                      timeout=20).returncode != 0:
+                      timeout=60).returncode != 0:
         pytest.skip("no mount namespaces here (a chroot?)")
     work = os.path.join(session_dir, "install")
     os.mkdir(work)
@@ -199,8 +199,8 @@ def installed(session_dir):
         f.write(STOPPER)
     done = subprocess.run(
         ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child",
-         "timeout", "100", "sh", "-c", SCRIPT],
-        capture_output=True, text=True, errors="replace", timeout=150,
+         "timeout", "400", "sh", "-c", SCRIPT],
+        capture_output=True, text=True, errors="replace", timeout=450,
         env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
                      "/sbin:/bin",
              "REPO": REPO, "B": os.path.relpath(BUILD, REPO), "WORK": work,

@@ -24,7 +24,7 @@ BIG = b"F\0" + b"Tsomebody@example.net\0" * 5000 + b"\0"
 
 def sync(path):
     """What was there before the test begins is on the disk."""
-    subprocess.run(["sync", "-f", path], check=True, timeout=60)
+    subprocess.run(["sync", "-f", path], check=True, timeout=120)
 
 
 @pytest.fixture
@@ -98,10 +98,17 @@ def classic_queue(queue, n):
 @pytest.mark.parametrize("kind", KINDS)
 def test_classic_queue_order_loses(home, queue_disk, scratch, kind):
     with queue_disk(kind) as image:
+        lost = []
         for n in range(COUNT):
             classic_queue(home.file("queue"), n)
-            # Each flush saves the messages before it, never the last.
-            assert len(survivors(home, kind, image, scratch)) == n
+            lost.append(n + 1 - len(survivors(home, kind, image, scratch)))
+        expect_losses(lost)
+
+
+def expect_losses(lost):
+    """Each flush saves the messages before it, and nothing the last one: but
+    the kernel may write by itself, now and then, on a slow machine."""
+    assert set(lost) <= {0, 1} and sum(lost) > COUNT // 2, lost
 
 
 # -- Maildir -----------------------------------------------------------------
@@ -172,6 +179,8 @@ def test_classic_maildir_order_loses(home, small_disk, scratch, kind):
     os.mkdir(where)
     with small_disk(kind, where) as image:
         lay_maildir(home, where)
+        lost = []
         for n in range(COUNT):
             classic_maildir(os.path.join(where, "Maildir"), n)
-            assert len(maildir_survivors(kind, image, scratch)) == n
+            lost.append(n + 1 - len(maildir_survivors(kind, image, scratch)))
+        expect_losses(lost)

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 import queue_tools as q
-from home import BUILD, REPO, ROOT, Home
+from home import BUILD, DEADLINE, REPO, ROOT, Home
 
 SANITIZED = bool(os.environ.get("SANITIZE"))
 pytestmark = [
@@ -135,7 +135,7 @@ def test_missing_descriptors(setuid_home, scratch, missing, code):
     words = " ".join(f"{fd}<&-" for fd in missing)
     done = subprocess.run(
         ["/bin/sh", "-c", f"exec {setuid_home.bin}/qmail-queue "
-         f"<{scratch}/m 1<{scratch}/e {words}"], timeout=20,
+         f"<{scratch}/m 1<{scratch}/e {words}"], timeout=DEADLINE,
         **caller(CALLER_UID))
     assert done.returncode == code
     if code == 0:
@@ -151,7 +151,7 @@ def test_callers_directory_does_not_matter(setuid_home, scratch):
     for sub in ("queue", "mess", "pid"):
         os.mkdir(os.path.join(fake, sub))
     done = subprocess.run(
-        [f"{setuid_home.bin}/qmail-queue"], cwd=fake, timeout=20,
+        [f"{setuid_home.bin}/qmail-queue"], cwd=fake, timeout=DEADLINE,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         **caller(CALLER_UID))
     assert done.returncode == 54
@@ -169,4 +169,4 @@ def test_caller_cannot_trace_it(setuid_home):
     finally:
         q.feed(envelope_w, q.ENVELOPE)
         os.close(message_w)
-    assert process.wait(20) == 0
+    assert process.wait(DEADLINE) == 0

@@ -4,6 +4,7 @@ refused is not."""
 import os
 import shutil
 import smtplib
+import socket
 import subprocess
 import time
 
@@ -55,9 +56,17 @@ def served(home):
     home.control("realrcptto", "1\n")
     home.start()
     home.spawn([os.path.join(home.bin, "qmail-realrcpt")])
-    wait_for(lambda: os.path.exists(home.file("run", "realrcpt")),
-             "qmail-realrcpt")
+    wait_for(lambda: answers(home), "qmail-realrcpt")
     return home
+
+
+def answers(home):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        try:
+            s.connect(home.file("run", "realrcpt"))
+            return True
+        except ConnectionRefusedError:  # it does not listen yet
+            return False
 
 
 def test_only_real_mailboxes_get_mail(served):

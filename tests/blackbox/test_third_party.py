@@ -161,9 +161,9 @@ def test_vacation(home):
     start_mounted(home, (os.path.join(home.bin, "sendmail"),
                          "/usr/sbin/sendmail"))
     send(home, "joe", "first")
+    answer, = wait_mail(home, "ann", 1)
     send(home, "joe", "second")
     wait_mail(home, "joe", 2)
-    answer, = wait_mail(home, "ann", 1)
     home.wait_empty()
     assert answer.startswith(b"Return-Path: <>\nDelivered-To: ann@a.example\n")
     assert b"\nSubject: away\n" in answer and b"Back soon." in answer
