@@ -218,14 +218,14 @@ check_patterns(struct findings *f, enum ctl id)
 static void
 check_cdb(struct findings *f, enum ctl id)
 {
-	char cdb[CONTROL_PATH_MAX], list[CONTROL_PATH_MAX];
+	const char *cdb = control_table[id].path;
+	char list[CONTROL_PATH_MAX];
 	char *suffix;
 
 	/* Without it the list itself is read. */
 	if (id == CTL_AUTH_NORELAY_CDB && !control_exists(id))
 		return;
-	control_file_path(id, cdb);
-	memcpy(list, cdb, sizeof(list));
+	snprintf(list, sizeof(list), "%s", cdb);
 	suffix = strrchr(list, '.');
 	if (suffix == NULL)
 		return;
@@ -246,10 +246,9 @@ check_mode(struct findings *f, enum ctl id)
 {
 	const unsigned strangers =
 	    P_SMTPD | P_QMTPD | P_QMQPC | P_INJECT | P_POPUP | P_ALL;
-	char path[CONTROL_PATH_MAX];
+	const char *path = control_table[id].path;
 	struct stat st;
 
-	control_file_path(id, path);
 	if (stat(path, &st) < 0)
 		return;
 	if ((st.st_mode & S_IWOTH) != 0)

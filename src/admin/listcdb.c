@@ -15,7 +15,7 @@
 enum { SUFFIX_MAX = 16 };
 
 struct names {
-	char list[CONTROL_PATH_MAX];
+	const char *list;
 	char final[CONTROL_PATH_MAX + SUFFIX_MAX];
 	char tmp[CONTROL_PATH_MAX + SUFFIX_MAX];
 };
@@ -81,7 +81,7 @@ listcdb_make(const struct listcdb *what)
 	struct control_set set;
 	int r;
 
-	control_file_path(what->list, names.list);
+	names.list = control_table[what->list].path;
 	snprintf(names.final, sizeof(names.final), "%s.cdb", names.list);
 	snprintf(names.tmp, sizeof(names.tmp), "%s.cdb.tmp", names.list);
 	r = cdb_writer_open(names.tmp, 0644, &writer);

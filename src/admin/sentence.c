@@ -8,6 +8,7 @@
 #include "conf/control_file.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -141,13 +142,9 @@ add_list(enum ctl id, const struct sentence *sentence, struct buf *out)
 static bool
 is_control(const char *path)
 {
-	char known[CONTROL_PATH_MAX];
-
-	for (int id = 0; id < CTL_COUNT; id++) {
-		control_file_path((enum ctl)id, known);
-		if (strcmp(known, path) == 0)
+	for (int id = 0; id < CTL_COUNT; id++)
+		if (strcmp(control_table[id].path, path) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -159,7 +156,7 @@ add_made(enum ctl id, const struct sentence *sentence, struct buf *out)
 	struct stat made, source;
 	char *suffix;
 
-	control_file_path(id, path);
+	snprintf(path, sizeof(path), "%s", control_table[id].path);
 	if (stat(path, &made) < 0) {
 		buf_addf(out, "%s\n",
 		    sentence->absent == NULL ? plain.absent : sentence->absent);

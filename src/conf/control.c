@@ -20,39 +20,47 @@
 
 const struct control control_table[CTL_COUNT] = {
 #define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
-	[CTL_##id] = { file, env, kind, def, min, max, programs, doc },
+	[CTL_##id] = { "control/" file, file, env, kind, def, min, max,        \
+		programs, doc },
 #include "conf/controls.def"
 #undef CONTROL
 };
 
-enum { ME_SUFFIX_AT = 2 }; /* "me", and what follows it in a default */
+enum {
+	ME_SUFFIX_AT = 2, /* "me", and what follows it in a default */
+	ORIGIN_MAX = 64   /* bytes */
+};
 
 void
 control_error_set(
     struct control_error *err, const char *name, unsigned line, const char *why)
 {
-	if (line == 0)
-		snprintf(err->text, sizeof(err->text), "%s: %s", name, why);
-	else
+	const struct strv parts[] = { strv_of(name), STRV(": "), strv_of(why) };
+	size_t used = 0;
+
+	if (line != 0) {
 		snprintf(err->text, sizeof(err->text), "%s line %u: %s", name,
 		    line, why);
-}
+		return;
+	}
+	/* Most controls are absent, and each says so: without printf(3). */
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		struct strv part =
+		    strv_head(parts[i], sizeof(err->text) - 1 - used);
 
-void
-control_file_path(enum ctl id, char out[CONTROL_PATH_MAX])
-{
-	snprintf(out, CONTROL_PATH_MAX, "control/%s", control_table[id].file);
+		memcpy(err->text + used, part.ptr, part.len);
+		used += part.len;
+	}
+	err->text[used] = '\0';
 }
 
 int
 control_file_read(enum ctl id, struct buf *out, struct control_error *err)
 {
-	char path[CONTROL_PATH_MAX];
+	const char *path = control_table[id].path;
 	size_t before = out->len;
-	int r;
+	int r = file_read(path, out);
 
-	control_file_path(id, path);
-	r = file_read(path, out);
 	if (r == 0)
 		return control_check_bytes(
 		    strv_skip(buf_view(out), before), path, err);
@@ -80,8 +88,9 @@ control_check_bytes(
 
 /* Where a value came from, for the sentence about what is wrong with it. */
 struct origin {
-	char name[CONTROL_PATH_MAX];
+	const char *name;
 	bool is_file;
+	char variable[ORIGIN_MAX]; /* "$" and its name, where it is one */
 };
 
 static int
@@ -102,11 +111,12 @@ fetch(enum ctl id, struct buf *out, struct origin *origin,
 
 	if (value == NULL) {
 		origin->is_file = true;
-		control_file_path(id, origin->name);
+		origin->name = control_table[id].path;
 		return control_file_read(id, out, err);
 	}
 	origin->is_file = false;
-	snprintf(origin->name, sizeof(origin->name), "$%s", variable);
+	snprintf(origin->variable, sizeof(origin->variable), "$%s", variable);
+	origin->name = origin->variable;
 	buf_add_str(out, value);
 	return out->err == 0 ? 0
 			     : fail_value(err, origin, "too long", out->err);
@@ -142,10 +152,10 @@ static int
 fetch_me(struct buf *out, struct control_error *err)
 {
 	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
-	struct origin origin = { .is_file = true };
+	struct origin origin = { .name = control_table[CTL_ME].path,
+		.is_file = true };
 	int r;
 
-	control_file_path(CTL_ME, origin.name);
 	r = control_file_read(CTL_ME, &text, err);
 	if (r == 0)
 		r = first_line(buf_view(&text), &origin, out, err);
@@ -265,8 +275,7 @@ control_int(enum ctl id, int64_t *out, struct control_error *err)
 bool
 control_exists(enum ctl id)
 {
-	char path[CONTROL_PATH_MAX];
+	const char *path = control_table[id].path;
 
-	control_file_path(id, path);
 	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }

@@ -53,7 +53,8 @@ enum ctl {
 };
 
 struct control {
-	const char *file;     /* below control/ */
+	const char *path;     /* from the home: "control/" and the name */
+	const char *file;     /* its name below control/ */
 	const char *variable; /* environment override, or NULL */
 	enum control_kind kind;
 	/* For CT_INT a number.  "me": the content of control/me, or this

@@ -5,11 +5,10 @@
 #include "conf/control.h"
 
 enum {
-	CONTROL_PATH_MAX = 64,       /* "control/" and the longest name */
+	CONTROL_PATH_MAX = 64,       /* bytes of the longest path */
 	CONTROL_VALUE_MAX = 64 << 10 /* bytes of a file with one value */
 };
 
-void control_file_path(enum ctl id, char out[CONTROL_PATH_MAX]);
 /*
  * Appends the whole file.  0, QE_ABSENT, QE_SYNTAX (a NUL byte), QE_LIMIT,
  * QE_SYS, QE_NOMEM; err tells of each.

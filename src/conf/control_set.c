@@ -186,15 +186,14 @@ control_set_load(
     enum ctl id, struct control_set *out, struct control_error *err)
 {
 	struct control_set set = { .bytes = BUF_LIMIT(CONTROL_FILE_MAX) };
-	char path[CONTROL_PATH_MAX];
+	const struct control *control = &control_table[id];
 	int r = control_file_read(id, &set.bytes, err);
 
 	if (r == QE_ABSENT)
 		return finish(&set, 0, out);
 	set.present = true;
-	control_file_path(id, path);
 	if (r == 0)
-		r = build_index(&set, control_table[id].kind, path, err);
+		r = build_index(&set, control->kind, control->path, err);
 	return finish(&set, r, out);
 }
 
@@ -210,7 +209,6 @@ int
 control_map_load(
     enum ctl id, struct control_set *out, struct control_error *err)
 {
-	char path[CONTROL_PATH_MAX];
 	int r = control_set_load(id, out, err);
 	unsigned bad;
 
@@ -222,8 +220,8 @@ control_map_load(
 			bad = out->entries[i].line;
 	if (bad == 0)
 		return 0;
-	control_file_path(id, path);
-	control_error_set(err, path, bad, "no name and colon in front");
+	control_error_set(
+	    err, control_table[id].path, bad, "no name and colon in front");
 	control_set_free(out);
 	return QE_SYNTAX;
 }

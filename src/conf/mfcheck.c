@@ -52,7 +52,6 @@ parse_times(struct strv line, struct mfcheck_times *out)
 int
 mfcheck_times_load(struct mfcheck_times *out, struct control_error *err)
 {
-	char name[CONTROL_PATH_MAX];
 	struct buf line = BUF_LIMIT(CONTROL_VALUE_MAX);
 	struct strv text;
 	int r = control_line(CTL_MFCHECKTIME, &line, err);
@@ -61,9 +60,9 @@ mfcheck_times_load(struct mfcheck_times *out, struct control_error *err)
 		text = buf_view(&line);
 		text = strv_trim_blanks(strv_cut(&text, '#', NULL));
 		r = parse_times(text, out);
-		control_file_path(CTL_MFCHECKTIME, name);
 		if (r != 0)
-			control_error_set(err, name, 1,
+			control_error_set(err,
+			    control_table[CTL_MFCHECKTIME].path, 1,
 			    "not one or two numbers of seconds, at most "
 			    "2592000");
 	}

@@ -27,14 +27,13 @@ read_entries(const struct control_set *set, const char *name, struct nets *nets,
 int
 nets_load(enum ctl id, struct nets *out, struct control_error *err)
 {
-	char name[CONTROL_PATH_MAX];
+	const char *name = control_table[id].path;
 	struct nets nets = { .items = NULL };
 	struct control_set set;
 	int r = control_set_load(id, &set, err);
 
 	if (r != 0)
 		return r;
-	control_file_path(id, name);
 	if (set.count > 0) {
 		nets.items = calloc(set.count, sizeof(*nets.items));
 		if (nets.items == NULL) {

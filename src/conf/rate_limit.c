@@ -28,7 +28,6 @@ parse(struct strv line, struct rate_limit *out)
 int
 rate_limit_load(struct rate_limit *out, struct control_error *err)
 {
-	char name[CONTROL_PATH_MAX];
 	struct buf line = BUF_LIMIT(CONTROL_VALUE_MAX);
 	struct strv text;
 	int r = control_line(CTL_AUTH_RATELIMIT, &line, err);
@@ -40,9 +39,9 @@ rate_limit_load(struct rate_limit *out, struct control_error *err)
 	text = strv_trim_blanks(strv_cut(&text, '#', NULL));
 	if (r == 0 && text.len > 0) {
 		r = parse(text, out);
-		control_file_path(CTL_AUTH_RATELIMIT, name);
 		if (r != 0)
-			control_error_set(err, name, 1,
+			control_error_set(err,
+			    control_table[CTL_AUTH_RATELIMIT].path, 1,
 			    "not recipients/seconds, two numbers of at least "
 			    "1");
 	}

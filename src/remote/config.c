@@ -55,10 +55,9 @@ load_helohost(struct config *config, struct control_error *err)
 static int
 load_smtprelays(struct config *config, struct control_error *err)
 {
-	char path[CONTROL_PATH_MAX];
+	const char *path = control_table[CTL_SMTPRELAYS].path;
 	struct stat st;
 
-	control_file_path(CTL_SMTPRELAYS, path);
 	if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0) {
 		snprintf(err->text, sizeof(err->text),
 		    "%s: holds passwords and is open to everybody (mode "

@@ -46,10 +46,20 @@ add_text(struct buf *out, struct strv text)
 	out->len += text.len;
 }
 
+/* Three digits (RFC 5321 4.2.1). */
+static void
+add_code(struct buf *out, int code, char behind)
+{
+	const char text[] = { (char)('0' + code / 100 % 10),
+		(char)('0' + code / 10 % 10), (char)('0' + code % 10), behind };
+
+	buf_add_view(out, strv_from(text, sizeof(text)));
+}
+
 void
 reply_add(struct buf *out, const struct reply *reply)
 {
-	buf_addf(out, "%03d ", reply->code);
+	add_code(out, reply->code, ' ');
 	if (reply->enhanced != NULL) {
 		buf_add_str(out, reply->enhanced);
 		buf_add_char(out, ' ');
@@ -61,7 +71,7 @@ reply_add(struct buf *out, const struct reply *reply)
 void
 reply_add_line(struct buf *out, int code, struct strv text, bool last)
 {
-	buf_addf(out, "%03d%c", code, last ? ' ' : '-');
+	add_code(out, code, last ? ' ' : '-');
 	add_text(out, text);
 	buf_add_str(out, "\r\n");
 }
