@@ -22,6 +22,8 @@ is_same(int a, int b)
 {
 	struct stat x, y;
 
+	if (a == b)
+		return true;
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && S_ISSOCK(x.st_mode) &&
 	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
@@ -94,6 +96,13 @@ take_peer(struct tls_order *order, struct strv text)
 	order->peer[n] = '\0';
 }
 
+static bool
+is_mode(char c)
+{
+	return c == ORDER_WAIT || c == ORDER_SOON || c == ORDER_NOW ||
+	       c == ORDER_MUTE;
+}
+
 int
 order_receive(int fd, struct tls_order *order)
 {
@@ -122,7 +131,7 @@ order_receive(int fd, struct tls_order *order)
 		return QE_EOF;
 	if (got < 1 || count < FDS_MIN ||
 	    (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0 ||
-	    (text[0] != ORDER_WAIT && text[0] != ORDER_NOW)) {
+	    !is_mode(text[0])) {
 		order_close(order);
 		return QE_SYNTAX;
 	}

@@ -1,7 +1,8 @@
 /*
  * Orders to qmail-tlsd: one connection each, its descriptors in one message
  * of a SOCK_SEQPACKET socket (unix(7)).  qmail-tlsd answers each on the
- * control descriptor: ORDER_YES, or ORDER_NO and the end.
+ * control descriptor: ORDER_YES, or ORDER_NO and the end.  It hands them on to
+ * its own processes in the same form.
  */
 #ifndef SMTP_TLS_ORDER_H
 #define SMTP_TLS_ORDER_H
@@ -10,9 +11,10 @@
 #include <stddef.h>
 
 enum {
-	ORDER_WAIT =
-	    'w',         /* the handshake is for when control says 'y' or 'Y' */
-	ORDER_NOW = 'n', /* for now; what came of it is told on control */
+	ORDER_WAIT = 'w', /* the handshake, when control says 'y' or 'Y' */
+	ORDER_SOON = 's', /* the same, and it is about to */
+	ORDER_NOW = 'n',  /* at once; what came of it is told on control */
+	ORDER_MUTE = 'm', /* at once; nothing is told */
 	ORDER_YES = '+',
 	ORDER_NO = '-', /* there is no certificate that can be used */
 	ORDER_PEER_MAX = 64

@@ -125,7 +125,7 @@ order(struct ucspi_tls *t, int in_fd, int out_fd)
 {
 	const int type = SOCK_STREAM | SOCK_CLOEXEC;
 	struct tls_order o = {
-		.mode = ORDER_WAIT, .net_in = in_fd, .net_out = out_fd
+		.mode = ORDER_SOON, .net_in = in_fd, .net_out = out_fd
 	};
 	const char *peer = env_get("TCPREMOTEIP");
 	int control[2], data[2], r;

@@ -32,9 +32,11 @@ static const int calls[] = {
 	SYS_readv,
 	SYS_writev,
 	SYS_recvfrom,
+	SYS_recvmsg,
 	SYS_sendto,
 	SYS_shutdown,
 	SYS_close,
+	SYS_fcntl,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
@@ -66,13 +68,12 @@ static const int calls[] = {
 	SYS_newfstatat,
 	SYS_fstat,
 	SYS_lseek,
-	SYS_fcntl,
 };
 
 #ifdef SYS_open
-enum { CALLS_OPEN = 7 };
+enum { CALLS_OPEN = 6 };
 #else
-enum { CALLS_OPEN = 5 };
+enum { CALLS_OPEN = 4 };
 #endif
 
 int

@@ -1,7 +1,8 @@
 /*
- * Runs as root, so it reads no byte of a client: orders come from qmail-tls,
- * and from mail servers just the one byte that asks for a handshake.  A
- * connection that waits for it is three descriptors here and no process.
+ * Runs as root, so it reads no byte of a client: orders come from qmail-tls
+ * and mail servers, and from these just the one byte that asks for a
+ * handshake.  A connection that waits for it is three descriptors here and no
+ * process.
  */
 #include "tls/master.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -49,21 +51,41 @@ begin(struct master *m)
 		warn("unable to read control/clientca.pem");
 	store_init(&m->store, m->certificate, &m->contexts);
 	m->serve.store = &m->store;
+	if (pool_init(&m->pool, serve_run, &m->serve, m->uses) != 0)
+		die_errno(EX_TEMPORARY, "unable to wait for processes");
 }
 
 /*
- * For a new certificate.  What a handshake would build is built here, and
- * free memory put in order: each page that a forked process changes has to be
- * copied first.
+ * What a handshake would build is built here, and free memory put in order:
+ * each page that a forked process changes has to be copied first.
  */
 static void
 make_ready(struct master *m)
 {
-	SSL_free(m->serve.ssl);
 	if (!m->once)
 		context_warm(m->store.everybody.ctx);
-	m->serve.ssl = SSL_new(m->store.everybody.ctx);
 	malloc_trim(0);
+}
+
+/* Those on disk; trouble with its file is told once. */
+static bool
+refresh_tickets(struct master *m)
+{
+	struct tickets *t = &m->tickets;
+	unsigned char newest[TICKET_NAME];
+	bool saved;
+
+	memcpy(newest, t->keys[0].name, sizeof(newest));
+	if (tickets_refresh(t, TICKETS_DIR, clock_wall(), &saved) != 0)
+		return false;
+	if (!saved && !m->warned && !m->once)
+		warn("no file for ticket keys in %s: clients resume on this "
+		     "service only, and not after a restart",
+		    TICKETS_DIR);
+	m->warned |= !saved;
+	if (memcmp(newest, t->keys[0].name, sizeof(newest)) != 0)
+		pool_renew(&m->pool);
+	return true;
 }
 
 /* True if a handshake can be done now, with what is on disk now. */
@@ -71,35 +93,26 @@ static bool
 prepare(struct master *m)
 {
 	const SSL_CTX *before;
-	bool saved;
+	unsigned changes;
+	bool usable;
 
 	begin(m);
-	if (tickets_refresh(&m->tickets, TICKETS_DIR, clock_wall(), &saved) !=
-	    0)
+	if (!refresh_tickets(m))
 		return false;
-	if (!saved && !m->warned && !m->once)
-		warn("no file for ticket keys in %s: clients resume on this "
-		     "service only, and not after a restart",
-		    TICKETS_DIR);
-	m->warned |= !saved;
 	before = m->store.everybody.ctx;
-	if (!store_refresh(&m->store))
-		return false;
-	if (before != m->store.everybody.ctx)
+	changes = m->store.changes;
+	usable = store_refresh(&m->store);
+	if (usable && before != m->store.everybody.ctx)
 		make_ready(m);
-	return m->serve.ssl != NULL;
+	if (changes != m->store.changes)
+		pool_renew(&m->pool);
+	return usable;
 }
 
 static void
-handshake(struct master *m, struct tls_order *order, bool tell)
+handshake(struct master *m, struct tls_order *order, bool prepared)
 {
-	pid_t pid = prepare(m) ? fork() : -1;
-
-	if (pid == 0) {
-		signal(SIGCHLD, SIG_DFL);
-		serve_run(&m->serve, order, tell);
-	}
-	if (pid < 0)
+	if (!prepared || pool_give(&m->pool, order) != 0)
 		warn("no handshake for %s", order->peer);
 	order_close(order);
 }
@@ -113,10 +126,13 @@ take_word(struct loop *l, struct tls_order *order)
 
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, order->control, NULL);
 	l->waiting--;
-	if (got == 1 && (byte == 'y' || byte == 'Y'))
-		handshake(l->master, order, byte == 'Y');
-	else
+	if (got == 1 && (byte == 'y' || byte == 'Y')) {
+		order->mode = byte == 'Y' ? ORDER_NOW : ORDER_MUTE;
+		/* The certificate may be another one than at the start. */
+		handshake(l->master, order, prepare(l->master));
+	} else {
 		order_close(order);
+	}
 	free(order);
 }
 
@@ -139,6 +155,7 @@ let_wait(struct loop *l, const struct tls_order *order)
 	l->waiting++;
 }
 
+/* With "once" OpenSSL waits for somebody who asks for it. */
 static bool
 can_serve(struct master *m)
 {
@@ -150,12 +167,17 @@ take_order(struct loop *l, struct tls_order *order)
 {
 	char answer = can_serve(l->master) ? ORDER_YES : ORDER_NO;
 
-	if (io_write_all(order->control, &answer, 1) != 0 || answer == ORDER_NO)
+	/* ORDER_SOON is answered by who does it. */
+	if ((order->mode != ORDER_SOON || answer == ORDER_NO) &&
+	    io_write_all(order->control, &answer, 1) != 0)
+		answer = ORDER_NO;
+	if (answer == ORDER_NO)
 		order_close(order);
-	else if (order->mode == ORDER_NOW)
-		handshake(l->master, order, true);
-	else
+	else if (order->mode == ORDER_WAIT)
 		let_wait(l, order);
+	else
+		handshake(
+		    l->master, order, !l->master->once || prepare(l->master));
 }
 
 static void
@@ -191,6 +213,13 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Milliseconds; -1: for ever. */
+static int
+patience(const struct master *m)
+{
+	return m->pool.count > 0 ? POOL_LOOK_MS : -1;
+}
+
 int
 master_run(struct master *m, int orders)
 {
@@ -207,7 +236,7 @@ master_run(struct master *m, int orders)
 	    epoll_ctl(l.epoll, EPOLL_CTL_ADD, orders, &events[0]) < 0)
 		die_errno(EX_TEMPORARY, "unable to wait for orders");
 	while (l.orders >= 0 || l.waiting > 0) {
-		int n = epoll_wait(l.epoll, events, EVENTS, -1);
+		int n = epoll_wait(l.epoll, events, EVENTS, patience(m));
 
 		if (n < 0 && errno != EINTR)
 			die_errno(EX_TEMPORARY, "unable to wait for orders");
@@ -216,6 +245,7 @@ master_run(struct master *m, int orders)
 				take_orders(&l);
 			else
 				take_word(&l, events[i].data.ptr);
+		pool_look(&m->pool);
 	}
 	return 0;
 }

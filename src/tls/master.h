@@ -1,18 +1,20 @@
-/* The process that takes orders and forks one process for each handshake. */
+/* The process that takes orders and has others that do handshakes. */
 #ifndef TLS_MASTER_H
 #define TLS_MASTER_H
 
-#include "tls/serve.h"
+#include "tls/pool.h"
 #include "tls/tickets.h"
 
 struct master {
 	struct serve serve;
+	struct pool pool;
 	struct store store;
 	struct context_settings contexts;
 	struct tickets tickets;
 	bool once;  /* serves one connection: starts OpenSSL only if asked to */
 	bool begun; /* OpenSSL is initialised, controls are read */
-	bool warned; /* about the file of tickets */
+	bool warned;   /* about the file of tickets */
+	unsigned uses; /* of each process that does handshakes */
 	const char *certificate;
 };
 

@@ -49,12 +49,12 @@ enum {
 };
 
 static const char usage[] =
-    "qmail-tls [-rs] [-c certificate] [-t seconds] [-u uid] [-g gid] "
-    "program [arg ...]";
+    "qmail-tls [-rs] [-c certificate] [-n connections] [-t seconds] "
+    "[-u uid] [-g gid] program [arg ...]";
 
 struct front {
 	bool resident, implicit;
-	const char *certificate, *seconds; /* for qmail-tlsd, or NULL */
+	const char *certificate, *uses, *seconds; /* for qmail-tlsd, or NULL */
 	uid_t uid;
 	gid_t gid;
 	bool set_uid, set_gid;
@@ -77,7 +77,7 @@ parse(struct front *f, int argc, char **argv)
 	struct options o;
 	int letter;
 
-	options_init(&o, argc, argv, "rsc:t:u:g:");
+	options_init(&o, argc, argv, "rsc:n:t:u:g:");
 	while ((letter = options_next(&o)) != -1) {
 		switch (letter) {
 		case 'r':
@@ -88,6 +88,9 @@ parse(struct front *f, int argc, char **argv)
 			break;
 		case 'c':
 			f->certificate = o.arg;
+			break;
+		case 'n':
+			f->uses = o.arg;
 			break;
 		case 't':
 			f->seconds = o.arg;
@@ -134,7 +137,7 @@ static int
 start_tlsd(const struct front *f, bool once)
 {
 	char path[4096];
-	const char *words[8] = { "qmail-tlsd" };
+	const char *words[10] = { "qmail-tlsd" };
 	size_t n = 1;
 	struct spawn how = { .path = path };
 	volatile int start_error = 0;
@@ -146,6 +149,10 @@ start_tlsd(const struct front *f, bool once)
 	if (f->certificate != NULL) {
 		words[n++] = "-c";
 		words[n++] = f->certificate;
+	}
+	if (f->uses != NULL) {
+		words[n++] = "-n";
+		words[n++] = f->uses;
 	}
 	if (f->seconds != NULL) {
 		words[n++] = "-t";

@@ -1,14 +1,15 @@
 /*
- * qmail-tlsd [-1] [-c certificate] [-t seconds]: TLS for the connections that
- * qmail-tls sends on descriptor 0; qmail-tlsd -C: TLS for one connection of
- * qmail-remote.  The only program that links libssl.
+ * qmail-tlsd [-1] [-c certificate] [-n connections] [-t seconds]: TLS for the
+ * connections that qmail-tls sends on descriptor 0; qmail-tlsd -C: TLS for
+ * one connection of qmail-remote.  The only program that links libssl.
  *
  * The server role runs as root, as it reads the private key and, with root,
- * gives each handshake to a process that becomes qmailt in an empty root
- * directory, see serve.c and jail.c; it reads control/servercert.pem,
- * control/servercerts, control/clientca.pem, control/tlsserverciphers and
- * run/tls, and writes run/tls and its log.  The client role runs as whoever
- * runs qmail-remote.  Neither inherits a descriptor above 3.
+ * gives handshakes to processes that become qmailt in an empty root directory
+ * and have one connection at a time: pool.c, serve.c and jail.c.  It reads
+ * control/servercert.pem, control/servercerts, control/clientca.pem,
+ * control/tlsserverciphers and run/tls, and writes run/tls and its log.  The
+ * client role runs as whoever runs qmail-remote.  Neither inherits a
+ * descriptor above 3.
  */
 #include "base/account.h"
 #include "base/die.h"
@@ -31,8 +32,9 @@
 
 enum { AGAIN_SECONDS = 1, SECONDS_DEFAULT = 60, SECONDS_MAX = 110 };
 
-static const char usage[] = "qmail-tlsd [-1] [-c certificate] [-t seconds], "
-			    "started by qmail-tls; or qmail-tlsd -C";
+static const char usage[] =
+    "qmail-tlsd [-1] [-c certificate] [-n connections] [-t seconds], started "
+    "by qmail-tls; or qmail-tlsd -C";
 
 /* qmailt, and a place with nothing in it that is nobody's but root's. */
 static void
@@ -95,31 +97,44 @@ stand_guard(void)
 	}
 }
 
+static uint64_t
+number(const char *text, uint64_t max)
+{
+	uint64_t n;
+
+	if (strv_to_u64(strv_of(text), max, &n) != 0 || n == 0)
+		die_usage(usage);
+	return n;
+}
+
 static int
 serve(int argc, char **argv)
 {
-	struct master m = { .certificate = "control/servercert.pem" };
+	struct master m = { .certificate = "control/servercert.pem",
+		.uses = POOL_USES,
+		.serve = { .seconds = SECONDS_DEFAULT } };
 	struct options o;
-	uint64_t seconds = SECONDS_DEFAULT;
 	int letter;
 
-	options_init(&o, argc, argv, "1c:t:");
+	options_init(&o, argc, argv, "1c:n:t:");
 	while ((letter = options_next(&o)) != -1) {
 		if (letter == '1')
 			m.once = true;
 		else if (letter == 'c')
 			m.certificate = o.arg;
-		else if (letter != 't' ||
-			 strv_to_u64(strv_of(o.arg), SECONDS_MAX, &seconds) !=
-			     0 ||
-			 seconds == 0)
+		else if (letter == 'n')
+			m.uses = (unsigned)number(o.arg, POOL_USES_MAX);
+		else if (letter == 't')
+			m.serve.seconds = (int)number(o.arg, SECONDS_MAX);
+		else
 			die_usage(usage);
 	}
 	if (o.index != argc)
 		die_usage(usage);
-	m.serve.seconds = (int)seconds;
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	find_jail(&m.serve.jail);
+	if (m.once)
+		m.uses = 1;
 	if (!m.once) {
 		look_for_certificate(m.certificate);
 		stand_guard();

@@ -6,7 +6,7 @@ obj.qmail-tls    := tls/qmail-tls.o
 static.qmail-tls := 1
 
 obj.qmail-tlsd   := $(addprefix tls/,qmail-tlsd.o tickets.o jail.o \
-	context.o store.o wire.o serve.o master.o request.o client.o)
+	context.o store.o wire.o serve.o pool.o master.o request.o client.o)
 lib.qmail-tlsd   := -lssl -lcrypto
 
-TESTABLE += tls/tickets.o tls/request.o
+TESTABLE += tls/tickets.o tls/request.o tls/pool.o

@@ -1,7 +1,8 @@
 /*
- * One handshake and what follows, as qmailt in an empty root directory, with
- * no way to open anything.  The key was read before, by the process this one
- * was forked from.
+ * Handshakes and what follows, as qmailt in an empty root directory, with no
+ * way to open anything.  The key was read before, by the process this one was
+ * forked from.  Of a connection nothing is left when the next one comes, and a
+ * process that has met a peer who breaks the rules does not meet another.
  */
 #include "tls/serve.h"
 #include "base/clock.h"
@@ -12,17 +13,14 @@
 #include "base/log.h"
 #include "tls/wire.h"
 
+#include <openssl/err.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <unistd.h>
 
-/* What jail_keep makes of the descriptors of an order. */
 enum {
-	FD_CONTROL = JAIL_FD,
-	FD_DATA,
-	FD_IN,
-	FD_OUT,
-	FDS = 4,
-	SUBJECT_MAX = 511 /* bytes of a client's name; a longer one is none */
+	FD_ORDERS = JAIL_FD, /* after jail_keep */
+	SUBJECT_MAX = 511    /* bytes of a client's name; longer is none */
 };
 
 /* The certificate of the name that the client asked for, if there is one. */
@@ -92,7 +90,7 @@ add_client(struct buf *out, const SSL *ssl)
 }
 
 static void
-tell_facts(const SSL *ssl)
+tell_facts(const SSL *ssl, int control)
 {
 	struct buf text = BUF_LIMIT(4096);
 
@@ -103,47 +101,93 @@ tell_facts(const SSL *ssl)
 	add_client(&text, ssl);
 	buf_add_char(&text, '\0');
 	if (text.err == 0)
-		(void)io_write_all(FD_CONTROL, text.data, text.len);
+		(void)io_write_all(control, text.data, text.len);
 	buf_free(&text);
 }
 
 static void
-go_to_jail(const struct serve *serve, const struct tls_order *order)
+go_to_jail(const struct serve *serve, int orders)
 {
-	const int fds[FDS] = { order->control, order->data, order->net_in,
-		order->net_out };
-
-	if (jail_keep(fds, FDS) != 0 || jail_enter(&serve->jail) != 0)
+	if (jail_keep(&orders, 1) != 0 || jail_enter(&serve->jail) != 0)
 		die_errno(
 		    EX_TEMPORARY, "unable to give up rights (%s)", JAIL_DIR);
+	if (jail_lock(false) != 0)
+		die_errno(EX_TEMPORARY, "unable to filter system calls");
+}
+
+/* With a mail server that waits: the byte that asks for the handshake. */
+static bool
+is_asked(struct tls_order *order, int64_t deadline_ms)
+{
+	char byte = ORDER_YES;
+
+	if (order->mode != ORDER_SOON)
+		return true;
+	if (io_write_all(order->control, &byte, 1) != 0 ||
+	    io_wait(order->control, POLLIN, deadline_ms) != 0 ||
+	    io_read(order->control, &byte, 1) != 1)
+		return false;
+	if (byte == 'y')
+		order->mode = ORDER_MUTE;
+	return byte == 'y' || byte == 'Y';
+}
+
+/* True if it went well to its end. */
+static bool
+speak(struct wire *wire, struct tls_order *order, int64_t deadline_ms)
+{
+	int r = wire_handshake(wire, deadline_ms);
+
+	if (r != 0) {
+		say_failure(order, r);
+		return false;
+	}
+	if (order->mode != ORDER_MUTE)
+		tell_facts(wire->ssl, order->control);
+	io_close(&order->control);
+	return wire_relay(wire);
+}
+
+static bool
+serve_one(const struct serve *serve, struct tls_order *order)
+{
+	int64_t deadline_ms = clock_deadline(serve->seconds);
+	struct wire wire = { .net_in = order->net_in,
+		.net_out = order->net_out,
+		.data = order->data };
+	bool ok;
+
+	if (!is_asked(order, deadline_ms))
+		return false;
+	wire.ssl = SSL_new(serve->store->everybody.ctx);
+	if (wire.ssl == NULL || wire_init(&wire) != 0)
+		die(EX_TEMPORARY, "unable to prepare a handshake");
+	SSL_set_accept_state(wire.ssl);
+	ok = speak(&wire, order, deadline_ms);
+	SSL_free(wire.ssl);
+	ERR_clear_error();
+	return ok;
 }
 
 _Noreturn void
-serve_run(const struct serve *serve, const struct tls_order *order, bool tell)
+serve_run(const struct serve *serve, int orders)
 {
 	SSL_CTX *ctx = serve->store->everybody.ctx;
-	struct wire wire = { .ssl = serve->ssl,
-		.net_in = FD_IN,
-		.net_out = FD_OUT,
-		.data = FD_DATA };
-	int r;
+	const char done = '.';
 
 	SSL_CTX_set_tlsext_servername_callback(ctx, choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, serve->store);
-	go_to_jail(serve, order);
-	if (wire_init(&wire) != 0)
-		die(EX_TEMPORARY, "unable to prepare a handshake");
-	SSL_set_accept_state(wire.ssl);
-	if (jail_lock(false) != 0)
-		die_errno(EX_TEMPORARY, "unable to filter system calls");
-	r = wire_handshake(&wire, clock_deadline(serve->seconds));
-	if (r != 0) {
-		say_failure(order, r);
-		_exit(EX_TEMPORARY);
+	go_to_jail(serve, orders);
+	for (;;) {
+		struct tls_order order;
+		bool ok;
+
+		if (io_wait(FD_ORDERS, POLLIN, IO_FOREVER) != 0 ||
+		    order_receive(FD_ORDERS, &order) != 0)
+			_exit(0);
+		ok = serve_one(serve, &order);
+		order_close(&order);
+		if (!ok || io_write_all(FD_ORDERS, &done, 1) != 0)
+			_exit(0);
 	}
-	if (tell)
-		tell_facts(wire.ssl);
-	close(FD_CONTROL);
-	wire_relay(&wire);
-	_exit(0);
 }

@@ -1,4 +1,4 @@
-/* The server's side of one connection, in a process of its own. */
+/* The server's side of connections, in a process of its own. */
 #ifndef TLS_SERVE_H
 #define TLS_SERVE_H
 
@@ -10,14 +10,15 @@ struct serve {
 	struct store *store;
 	struct jail jail;
 	int seconds; /* for the handshake */
-	SSL *ssl;    /* made before the fork, used behind it, once in each */
 };
 
 /*
- * In a process that was forked for it: gives up every right, does the
- * handshake, tells of it on control if that is wanted, carries bytes, ends.
+ * In a process that was forked for it: gives up every right, then takes orders
+ * from a socket, one after the other.  For each it does the handshake, tells
+ * of it on control if that is wanted, and carries bytes; one byte on the
+ * socket says that it is done.  Ends with the socket, and after a connection
+ * that did not end as it should.
  */
-_Noreturn void serve_run(
-    const struct serve *serve, const struct tls_order *order, bool tell);
+_Noreturn void serve_run(const struct serve *serve, int orders);
 
 #endif

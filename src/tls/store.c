@@ -75,6 +75,15 @@ load(struct store *s, const char *path)
 	return ctx;
 }
 
+static void
+set(struct store *s, struct store_entry *e, SSL_CTX *ctx)
+{
+	if (e->ctx != ctx)
+		s->changes++;
+	SSL_CTX_free(e->ctx);
+	e->ctx = ctx;
+}
+
 /* Reads the file again if it is another one than last time. */
 static void
 refresh_entry(struct store *s, struct store_entry *e, const char *path)
@@ -87,8 +96,7 @@ refresh_entry(struct store *s, struct store_entry *e, const char *path)
 			warn("%s is gone: %s", path, error_text(errno));
 		e->was_seen = false;
 		if (errno == ENOENT) {
-			SSL_CTX_free(e->ctx);
-			e->ctx = NULL;
+			set(s, e, NULL);
 		}
 		return;
 	}
@@ -99,8 +107,7 @@ refresh_entry(struct store *s, struct store_entry *e, const char *path)
 	ctx = load(s, path);
 	if (ctx == NULL)
 		return;
-	SSL_CTX_free(e->ctx);
-	e->ctx = ctx;
+	set(s, e, ctx);
 }
 
 static int
@@ -210,7 +217,7 @@ drop_missing(struct store *s)
 			s->names[kept++] = s->names[i];
 			continue;
 		}
-		SSL_CTX_free(s->names[i].ctx);
+		set(s, &s->names[i], NULL);
 		free(s->names[i].name);
 	}
 	s->count = kept;

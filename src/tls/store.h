@@ -36,7 +36,8 @@ struct store {
 	struct store_entry *names; /* owned, sorted */
 	size_t count;
 	struct stat directory;
-	int64_t looked; /* clock_mono_ms() of the last look into it */
+	int64_t looked;   /* clock_mono_ms() of the last look into it */
+	unsigned changes; /* of any certificate, counted */
 };
 
 void store_init(

@@ -10,15 +10,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum { LINGER_BYTES = 262144 };
 
 /* One direction: what was read and is not yet written. */
 struct lane {
-	size_t pos, len;
-	bool ended;  /* its source has */
+	size_t pos, len, most; /* most: of bytes that were ever used */
+	bool ended;            /* its source has */
 	bool closed; /* and that was passed on, or nobody reads any more */
 	char bytes[WIRE_PIECE];
 };
@@ -98,6 +98,13 @@ must_wait(struct relay *r, int result)
 	return true;
 }
 
+static void
+note_use(struct lane *lane, size_t n)
+{
+	if (n > lane->most)
+		lane->most = n;
+}
+
 /* Whether anything moved. */
 static bool
 read_peer(struct relay *r)
@@ -110,6 +117,7 @@ read_peer(struct relay *r)
 	got = SSL_read(r->wire->ssl, lane->bytes, WIRE_PIECE);
 	if (got > 0) {
 		lane->pos = 0;
+		note_use(lane, (size_t)got);
 		/* Nobody reads: it is thrown away. */
 		lane->len = lane->closed ? 0 : (size_t)got;
 		return true;
@@ -164,6 +172,7 @@ read_us(struct relay *r)
 	if (got > 0) {
 		lane->pos = 0;
 		lane->len = (size_t)got;
+		note_use(lane, lane->len);
 		return true;
 	}
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -251,7 +260,7 @@ linger(const struct wire *w)
 	}
 }
 
-void
+bool
 wire_relay(struct wire *w)
 {
 	struct relay r;
@@ -260,7 +269,8 @@ wire_relay(struct wire *w)
 	r.data = w->data;
 	r.broken = false;
 	r.end_ms = IO_FOREVER;
-	r.to_us.pos = r.to_us.len = r.to_peer.pos = r.to_peer.len = 0;
+	r.to_us.pos = r.to_us.len = r.to_us.most = 0;
+	r.to_peer.pos = r.to_peer.len = r.to_peer.most = 0;
 	r.to_us.ended = r.to_us.closed = false;
 	r.to_peer.ended = r.to_peer.closed = false;
 	while (!is_over(&r)) {
@@ -274,8 +284,12 @@ wire_relay(struct wire *w)
 			moved |= write_peer(&r);
 		}
 		if (!moved && !wait_io(&r))
-			return;
+			break;
 	}
-	if (!r.broken)
-		linger(w);
+	explicit_bzero(r.to_us.bytes, r.to_us.most);
+	explicit_bzero(r.to_peer.bytes, r.to_peer.most);
+	if (!is_over(&r) || r.broken)
+		return false;
+	linger(w);
+	return true;
 }

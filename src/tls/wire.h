@@ -6,6 +6,7 @@
 #define TLS_WIRE_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -27,8 +28,8 @@ int wire_handshake(struct wire *w, int64_t deadline_ms);
 /*
  * Carries bytes between the two until both have said the end, or the plain
  * side is gone.  Ends of file are passed on, in either
- * direction on its own.
+ * direction on its own.  False if the peer broke off.
  */
-void wire_relay(struct wire *w);
+bool wire_relay(struct wire *w);
 
 #endif

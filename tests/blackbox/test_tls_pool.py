@@ -1,0 +1,237 @@
+"""The processes that do handshakes: one connection at a time, few of them
+after one another, and nothing of one left for the next."""
+import os
+import re
+import signal
+import ssl
+
+import pytest
+
+from home import make_dirs, wait_for
+from test_tls import certificates, install, shown  # noqa: F401 a fixture
+from tls import Service, TlsSmtpd, context, read_until, run_client
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("SANITIZE")),
+    reason="qmail-tlsd limits the memory that the sanitizers need")
+
+
+@pytest.fixture
+def service(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    return Service(home, direct=True)
+
+
+def tlsd(service):  # noqa: F811
+    """Of this service: the pid of each qmail-tlsd and its parent's."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                name, rest = re.match(r"\d+ \((.*)\) \S (\d+)",
+                                      f.read()).groups()
+            # As root those that do handshakes are below the home's run/.
+            where = os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            continue
+        if name == "qmail-tlsd" and (where + "/").startswith(
+                service.home.path + "/"):
+            found[int(pid)] = int(rest)
+    return found
+
+
+def master(service):  # noqa: F811
+    """Below the guard, which has no qmail-tlsd for a parent, as have those
+    whose master has died."""
+    everybody = tlsd(service)
+    (found,) = [pid for pid, parent in everybody.items()
+                if parent in everybody and everybody[parent] not in everybody]
+    return found
+
+
+def workers(service):  # noqa: F811
+    above = master(service)
+    return {p for p, parent in tlsd(service).items() if parent == above}
+
+
+def converse(service, text="NOOP"):  # noqa: F811
+    s = TlsSmtpd(service).starttls()
+    s.command(text)
+    assert s.command("QUIT").startswith("221") and s.at_end()
+    s.close()
+
+
+def test_few_processes_for_many(service):  # noqa: F811
+    seen = set()
+    for _ in range(25):
+        converse(service)
+        seen |= workers(service)
+    # Twenty connections each; one that is not free yet makes for another.
+    assert 2 <= len(seen) <= 6, seen
+
+
+def test_one_for_each(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    service = Service(home, options=["-n", "1"])
+    seen = set()
+    for _ in range(5):
+        s = TlsSmtpd(service).starttls()
+        now = workers(service)
+        assert not now <= seen
+        seen |= now
+        s.close()
+        wait_for(lambda: not workers(service), "the end of the process")
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "10001", "x", ""])
+def test_number_that_is_none(home, number):
+    code, said = run_client([os.path.join(home.bin, "qmail-tlsd"), "-n",
+                             number], env=home.environment())
+    assert code == 100 and "usage" in said
+
+
+def test_each_connection_has_its_own(service):  # noqa: F811
+    converse(service)
+    held = [TlsSmtpd(service).starttls() for _ in range(6)]
+    assert len(workers(service)) >= 6
+    for s in held:
+        assert s.command("NOOP") == "250 2.0.0 ok"
+        s.close()
+    # Those that are free again take what comes.
+    before = workers(service)
+    wait_for(lambda: service.log().rstrip().endswith("status: 0/400"),
+             "the end of sessions")
+    converse(service)
+    assert workers(service) <= before
+
+
+def half_open(service):  # noqa: F811
+    """A connection in the middle of its handshake, and its process."""
+    before = workers(service)
+    sock = service.connect()
+    read_until(sock, b"\n")
+    sock.sendall(b"STARTTLS\r\n")
+    read_until(sock, b"TLS\r\n")
+    sock.sendall(b"\x16\x03\x01\x02")
+    (pid,) = workers(service) - before
+    return sock, pid
+
+
+def test_killed_in_a_handshake(service):  # noqa: F811
+    """Of a process that dies the others know nothing."""
+    held = TlsSmtpd(service).starttls()
+    sock, pid = half_open(service)
+    os.kill(pid, signal.SIGKILL)
+    assert read_until(sock, b"\0never") == b""
+    sock.close()
+    assert held.command("NOOP") == "250 2.0.0 ok"
+    before = master(service)
+    converse(service)
+    held.command("NOOP")
+    victim = next(iter(workers(service)))
+    os.kill(victim, signal.SIGSEGV)
+    wait_for(lambda: victim not in workers(service), "its end")
+    converse(service)
+    assert master(service) == before
+
+
+def test_killed_while_idle(service):  # noqa: F811
+    converse(service)
+    for pid in workers(service):
+        os.kill(pid, signal.SIGKILL)
+    converse(service)
+    # The one that gives orders, too: its guard replaces it.
+    first = master(service)
+    held = TlsSmtpd(service).starttls()
+    os.kill(first, signal.SIGKILL)
+    service.wait_log("another takes over")
+    converse(service)
+    assert held.command("NOOP") == "250 2.0.0 ok"
+    assert master(service) != first
+
+
+def test_failure_is_not_followed_by_others(service):  # noqa: F811
+    """One whose client broke the rules gets no other."""
+    converse(service)
+    before = workers(service)
+    sock, pid = half_open_idle(service, before)
+    sock.sendall(b"no TLS at all\r\n" * 40)
+    read_until(sock, b"\0never")
+    sock.close()
+    wait_for(lambda: pid not in workers(service), "the end of the process")
+    converse(service)
+    assert pid not in workers(service)
+
+
+def half_open_idle(service, idle):  # noqa: F811
+    (pid,) = idle
+    sock = service.connect()
+    read_until(sock, b"\n")
+    sock.sendall(b"STARTTLS\r\n")
+    read_until(sock, b"TLS\r\n")
+    return sock, pid
+
+
+def test_certificate_replaced_meanwhile(home, certificates,  # noqa: F811
+                                        service):
+    """Open connections stay; nobody gets the old one any more."""
+    converse(service)
+    old = workers(service)
+    held = TlsSmtpd(service).starttls()
+    idle = workers(service)
+    install(home, certificates[1])
+    s = TlsSmtpd(service).starttls()
+    assert s.certificate() == shown(certificates[1])
+    s.close()
+    assert held.command("NOOP") == "250 2.0.0 ok"
+    assert held.command("QUIT").startswith("221") and held.at_end()
+    held.close()
+    for _ in range(4):
+        s = TlsSmtpd(service).starttls()
+        assert s.certificate() == shown(certificates[1])
+        s.close()
+    wait_for(lambda: not (old | idle) & workers(service),
+             "the end of the old ones")
+
+
+def test_name_added_meanwhile(home, certificates, service):  # noqa: F811
+    converse(service)
+    make_dirs(home.file("control/servercerts"))
+    install(home, certificates[1], "control/servercerts/mail.b.example.pem")
+    s = TlsSmtpd(service).starttls(name="mail.b.example")
+    assert s.certificate() == shown(certificates[1])
+    s.close()
+
+
+def writable_memory(pid):
+    with open(f"/proc/{pid}/maps") as f:
+        spans = [line.split()[0].split("-") for line in f
+                 if " rw" in line and "[v" not in line]
+    found = b""
+    with open(f"/proc/{pid}/mem", "rb") as f:
+        for start, end in spans:
+            f.seek(int(start, 16))
+            found += f.read(int(end, 16) - int(start, 16))
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to read memory")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_nothing_is_left(service, version):  # noqa: F811
+    """Of what was said, either way, when the process waits for the next."""
+    word = "x" + os.urandom(12).hex()
+    s = TlsSmtpd(service).starttls(ctx=context(maximum=version))
+    (pid,) = workers(service)
+    said = s.command(f"MAIL FROM:<{word}@x.example> BODY={word[:9]}")
+    s.command(f"AUTH PLAIN {word}", f"EHLO {word}.x.example")
+    assert said and s.command("QUIT").startswith("221") and s.at_end()
+    s.close()
+    wait_for(lambda: service.log().rstrip().endswith("status: 0/400"),
+             "the end of the session")
+    assert workers(service) == {pid}
+    memory = writable_memory(pid)
+    assert len(memory) > 100000
+    for left in (word, "ready to start", "221 2.0.0", "EHLO"):
+        assert left.encode() not in memory, left
