@@ -1,6 +1,7 @@
 """qmail-remote's routing: a real name server, hostile ones, other hosts."""
 import os
 import struct
+import subprocess
 
 import pytest
 
@@ -431,6 +432,34 @@ def test_both_families(net):
         b"K2001:db8::6 accepted")
     assert net.run(host="[IPv6:2001:db8::6]")[-1].startswith(
         b"K2001:db8::6 accepted")
+
+
+def test_outgoingip_of_both_families(net):
+    """The peer's side of the socket tells; by itself it would be another."""
+    seen = []
+
+    def greeting(connection):
+        seen.append(connection.getpeername()[0])
+        connection.sendall(b"220 hi\r\n")
+
+    net.peer("2001:db8::6", greeting=greeting)
+    net.peer("192.0.2.1", greeting=greeting)
+    net.thread.run(lambda: subprocess.run(
+        ["ip", "-6", "addr", "add", "2001:db8:ffff::2/128", "dev", "lo"],
+        check=True))
+    net.remote.control("outgoingip", "2001:db8:ffff::1\n192.0.2.77\n"
+                       "b.example:2001:db8:ffff::2\nc.example:::\n"
+                       "bad.example:2001:db8:1::1\n")
+    for sender in ("s@a.example", "s@b.example"):
+        for host in ("six.example", "one.example"):
+            assert net.run(host=host, sender=sender)[0] == b"r"
+    assert seen == ["2001:db8:ffff::1", "192.0.2.77", "2001:db8:ffff::2",
+                    "192.0.2.77"]
+    assert net.run(host="six.example", sender="s@c.example")[0] == b"r"
+    assert len(seen) == 5
+    # One that is none of this host's: not sent from another instead.
+    [record] = net.run(host="six.example", sender="s@bad.example")
+    assert record[:1] == b"Z" and len(seen) == 5
 
 
 def test_null_mx_among_others_is_ignored(net):
