@@ -21,6 +21,9 @@ struct peer_settings {
 	int64_t connect_ms; /* for a connection to stand */
 	int64_t remote_ms;  /* for a whole reply, and for a whole write */
 	int log_fd;         /* of the dialogue; 0: none */
+	/* Hears the exchanger's name when a connection stands; may be NULL. */
+	void (*connected)(void *context, struct strv exchanger);
+	void *context; /* lent */
 };
 
 struct peer {

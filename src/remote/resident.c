@@ -73,6 +73,27 @@ load_limits(struct limits *limits)
 		limits->idle_ms = n * 1000;
 }
 
+static int
+send_out(struct resident *r)
+{
+	int result = r->out.err;
+
+	if (result == 0)
+		result = remote_link_send(r->link_fd, buf_view(&r->out), -1);
+	buf_reset(&r->out);
+	return result;
+}
+
+/* Whoever else waits for this exchanger need not wait for the report. */
+static void
+tell_connected(void *context, struct strv exchanger)
+{
+	struct resident *r = context;
+
+	remote_link_add_via(&r->out, exchanger);
+	(void)send_out(r);
+}
+
 static void
 refresh(struct resident *r)
 {
@@ -85,19 +106,10 @@ refresh(struct resident *r)
 	r->failed = report_init(&r->failure, NULL, 0);
 	if (r->failed == 0)
 		r->failed = remote_init(&r->remote, &r->failure);
+	r->remote.settings.connected = tell_connected;
+	r->remote.settings.context = r;
 	load_limits(&r->limits);
 	r->read_ms = clock_mono_ms();
-}
-
-static int
-send_out(struct resident *r)
-{
-	int result = r->out.err;
-
-	if (result == 0)
-		result = remote_link_send(r->link_fd, buf_view(&r->out), -1);
-	buf_reset(&r->out);
-	return result;
 }
 
 /* In as few packets as possible: the last one tells of the connection, too. */

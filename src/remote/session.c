@@ -64,9 +64,13 @@ connect_to(struct session *s, const struct session_wish *wish)
 	r = peer_connect(&s->peer, wish->settings, wish->target, from);
 	if (r == QE_TIMEOUT)
 		tcpto_note_timeout(ip, clock_wall());
-	if (r == 0)
-		tcpto_note_success(ip);
-	return r;
+	if (r != 0)
+		return r;
+	tcpto_note_success(ip);
+	if (wish->settings->connected != NULL)
+		wish->settings->connected(
+		    wish->settings->context, wish->target->name);
+	return 0;
 }
 
 /* One connection as far as the answer to EHLO or HELO. */

@@ -93,17 +93,23 @@ destination_may_start(struct rspawn *r, struct destination *d, int64_t *when_us)
 	return limiter_may_start(&d->via->limiter, now_us, when_us);
 }
 
-void
-destination_started(struct rspawn *r, struct group *g)
+static void
+start_via(struct rspawn *r, struct group *g)
 {
 	struct destination *d = g->destination;
 
-	limiter_started(&d->limiter, r->now_ms * 1000);
 	g->via = d->via == d ? NULL : d->via;
 	if (g->via == NULL)
 		return;
 	g->via->references++;
 	limiter_started(&g->via->limiter, r->now_ms * 1000);
+}
+
+void
+destination_started(struct rspawn *r, struct group *g)
+{
+	limiter_started(&g->destination->limiter, r->now_ms * 1000);
+	start_via(r, g);
 }
 
 void
@@ -145,6 +151,14 @@ destination_learn(
 		d->via->references--;
 	d->via = via;
 	via->references++;
+}
+
+void
+destination_connected(struct rspawn *r, struct group *g, struct strv exchanger)
+{
+	destination_learn(r, g->destination, exchanger);
+	if (g->via == NULL)
+		start_via(r, g);
 }
 
 static bool

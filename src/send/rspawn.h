@@ -131,6 +131,9 @@ void destination_started(struct rspawn *r, struct group *g);
 void destination_heard(
     struct rspawn *r, struct group *g, enum limiter_outcome outcome);
 void destination_ended(struct rspawn *r, struct group *g);
+/* It has a connection to this exchanger, and takes a place there, too. */
+void destination_connected(
+    struct rspawn *r, struct group *g, struct strv exchanger);
 /* The exchanger that a connection for it went to. */
 void destination_learn(
     struct rspawn *r, struct destination *d, struct strv exchanger);

@@ -322,12 +322,25 @@ take_end(struct rspawn *r, struct worker *w, struct strv packet)
 }
 
 static bool
+take_via(struct rspawn *r, struct worker *w, struct strv packet)
+{
+	struct strv exchanger;
+
+	if (w->group == NULL || remote_link_parse_via(packet, &exchanger) != 0)
+		return false;
+	destination_connected(r, w->group, exchanger);
+	return true;
+}
+
+static bool
 take_packet(struct rspawn *r, struct worker *w, struct strv packet)
 {
 	switch (packet.ptr[0]) {
 	case REMOTE_LINK_HELLO:
 		w->has_greeted = true;
 		return true;
+	case REMOTE_LINK_VIA:
+		return w->has_greeted && take_via(r, w, packet);
 	case REMOTE_LINK_RESULTS:
 		return w->has_greeted &&
 		       take_results(r, w, strv_skip(packet, 1));

@@ -167,6 +167,28 @@ remote_link_next_result(struct strv *rest, unsigned *number, struct strv *text)
 }
 
 void
+remote_link_add_via(struct buf *out, struct strv exchanger)
+{
+	buf_add_char(out, REMOTE_LINK_VIA);
+	remote_link_add_text(out, strv_head(exchanger, REMOTE_LINK_NAME_MAX));
+}
+
+int
+remote_link_parse_via(struct strv packet, struct strv *exchanger)
+{
+	struct strv rest = strv_skip(packet, 1), name;
+	bool found;
+
+	if (packet.len == 0 || packet.ptr[0] != REMOTE_LINK_VIA)
+		return QE_SYNTAX;
+	name = strv_cut(&rest, '\0', &found);
+	if (!found || rest.len > 0 || name.len > REMOTE_LINK_NAME_MAX)
+		return QE_SYNTAX;
+	*exchanger = name;
+	return 0;
+}
+
+void
 remote_link_add_end(struct buf *out, bool is_open, struct strv exchanger)
 {
 	buf_add_char(out, REMOTE_LINK_END);

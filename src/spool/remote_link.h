@@ -6,6 +6,8 @@
  *     D host\0 sender\0 recipient\0 ...   and the message's descriptor
  *   from it
  *     H                 it is there and understands this
+ *     V name\0           a connection for the last D stands, to the exchanger
+ *                       of this name; nothing has been said over it yet
  *     R result ...      what became of recipients of the last D: number (2
  *                       bytes), length (4 bytes), both little-endian, and
  *                       what qmail-remote would have written for this
@@ -33,6 +35,7 @@ enum {
 enum remote_link_letter {
 	REMOTE_LINK_JOB = 'D',
 	REMOTE_LINK_HELLO = 'H',
+	REMOTE_LINK_VIA = 'V',
 	REMOTE_LINK_RESULTS = 'R',
 	REMOTE_LINK_END = 'E',
 	REMOTE_LINK_CLOSED = 'C'
@@ -76,6 +79,10 @@ void remote_link_add_result(
 /* Takes a result off *rest: 0, QE_EOF, QE_SYNTAX. */
 int remote_link_next_result(
     struct strv *rest, unsigned *number, struct strv *text);
+
+void remote_link_add_via(struct buf *out, struct strv exchanger);
+/* 0 or QE_SYNTAX. */
+int remote_link_parse_via(struct strv packet, struct strv *exchanger);
 
 void remote_link_add_end(struct buf *out, bool is_open, struct strv exchanger);
 /* 0 or QE_SYNTAX. */

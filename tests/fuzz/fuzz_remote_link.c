@@ -36,6 +36,16 @@ check_results(struct strv rest)
 	buf_free(&back);
 }
 
+static void
+check_via(struct strv packet, struct strv exchanger)
+{
+	struct buf back = BUF_INIT;
+
+	remote_link_add_via(&back, exchanger);
+	require(strv_eq(buf_view(&back), packet));
+	buf_free(&back);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -45,6 +55,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_job(packet);
 	if (remote_link_parse_end(packet, &is_open, &exchanger, &results) == 0)
 		check_results(results);
+	if (remote_link_parse_via(packet, &exchanger) == 0)
+		check_via(packet, exchanger);
 	check_results(packet);
 	return 0;
 }

@@ -84,6 +84,30 @@ test_results(void **state)
 }
 
 static void
+test_via(void **state)
+{
+	struct buf out = BUF_INIT;
+	struct strv name = STRV("as it was");
+
+	(void)state;
+	remote_link_add_via(&out, STRV("mx.example"));
+	assert_buf(&out, "Vmx.example\0");
+	for (size_t n = 0; n < out.len; n++)
+		assert_int_equal(
+		    remote_link_parse_via(strv_head(buf_view(&out), n), &name),
+		    QE_SYNTAX);
+	assert_view(name, "as it was");
+	assert_int_equal(remote_link_parse_via(buf_view(&out), &name), 0);
+	assert_view(name, "mx.example");
+	buf_add_char(&out, 'x');
+	assert_int_equal(
+	    remote_link_parse_via(buf_view(&out), &name), QE_SYNTAX);
+	assert_int_equal(
+	    remote_link_parse_via(STRV("Emx.example\0"), &name), QE_SYNTAX);
+	buf_free(&out);
+}
+
+static void
 test_descriptor_passes(void **state)
 {
 	char data[16];
@@ -139,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job),
 		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_via),
 		cmocka_unit_test(test_descriptor_passes),
 	};
 
