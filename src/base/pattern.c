@@ -1,16 +1,16 @@
 /*
  * Lists of expressions over PCRE2 (pcre2api(3)).
  *
- * What keeps long lists cheap: every expression carries the hashes of a few
- * letter groups that whatever it matches must contain.  A subject's groups are
- * put into one bit set; most expressions are ruled out by their first hash,
- * and only those that are left are compiled and matched.
+ * What keeps long lists cheap: most expressions are ruled out by the letter
+ * groups that whatever they match must contain (gram.h), and only those that
+ * are left are compiled and matched.
  */
 #include "base/pattern.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/ere.h"
 #include "base/error.h"
+#include "base/gram.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -18,11 +18,6 @@
 #include <string.h>
 
 enum {
-	GRAM_BITS = 13,            /* of a hash */
-	GRAM_SET = 1 << GRAM_BITS, /* bits of a subject's set */
-	GRAM_BYTES_MAX = 3,        /* letters of a group */
-	GRAMS_MAX = 12,            /* groups that an expression keeps */
-	GRAMS_FOUND_MAX = 2 * ERE_BYTES_MAX,
 	LITERALS_WEAK = 2, /* bytes: a letter and its NUL rule out little */
 	CLOCK_EVERY = 16   /* matches between looks at the clock */
 };
@@ -30,8 +25,7 @@ enum {
 struct pattern {
 	struct strv text; /* in the list's bytes */
 	unsigned line;
-	uint16_t grams[GRAMS_MAX];
-	unsigned char gram_count;
+	struct grams grams;
 	bool dead;     /* PCRE2 refused it */
 	bool fast;     /* there is machine code for it */
 	unsigned uses; /* up to PATTERN_JIT_AFTER */
@@ -51,89 +45,6 @@ struct pattern_list {
 	pcre2_match_data *match;
 	pcre2_match_context *context;
 };
-
-struct gram_set {
-	uint64_t words[GRAM_SET / 64];
-};
-
-static unsigned
-gram_hash(uint32_t gram)
-{
-	return (unsigned)((gram * UINT32_C(2654435761)) >> (32 - GRAM_BITS));
-}
-
-/*
- * The last n of the letters in tail, which holds them one a byte; shorter
- * groups are told apart by their length.
- */
-static unsigned
-gram_of(uint32_t tail, size_t n)
-{
-	uint32_t mask = (UINT32_C(1) << 8 * n) - 1;
-
-	return gram_hash((tail & mask) | (uint32_t)n << 24);
-}
-
-static void
-gram_set_fill(struct gram_set *set, struct strv subject)
-{
-	uint32_t tail = 0;
-
-	memset(set, 0, sizeof(*set));
-	for (size_t i = 0; i < subject.len; i++) {
-		tail = tail << 8 | (unsigned char)subject.ptr[i];
-		for (size_t n = 1; n <= GRAM_BYTES_MAX && n <= i + 1; n++) {
-			unsigned gram = gram_of(tail, n);
-
-			set->words[gram / 64] |= UINT64_C(1) << gram % 64;
-		}
-	}
-}
-
-static bool
-gram_set_has(const struct gram_set *set, const struct pattern *pattern)
-{
-	for (size_t i = 0; i < pattern->gram_count; i++) {
-		unsigned gram = pattern->grams[i];
-
-		if ((set->words[gram / 64] >> gram % 64 & 1) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Groups of all strings; the longest kind that each string has. */
-static size_t
-grams_find(struct strv literals, uint16_t found[GRAMS_FOUND_MAX])
-{
-	size_t count = 0;
-
-	while (literals.len > 0) {
-		struct strv run = strv_cut(&literals, '\0', NULL);
-		size_t n = run.len < GRAM_BYTES_MAX ? run.len : GRAM_BYTES_MAX;
-		uint32_t tail = 0;
-
-		for (size_t i = 0; i < run.len; i++) {
-			tail = tail << 8 | (unsigned char)run.ptr[i];
-			if (i + 1 >= n && count < GRAMS_FOUND_MAX)
-				found[count++] = (uint16_t)gram_of(tail, n);
-		}
-	}
-	return count;
-}
-
-/* Keeps some of them, evenly spread: neighbours tend to be alike. */
-static void
-grams_keep(struct pattern *pattern, struct strv literals)
-{
-	uint16_t found[GRAMS_FOUND_MAX];
-	size_t count = grams_find(literals, found);
-	size_t keep = count < GRAMS_MAX ? count : GRAMS_MAX;
-
-	for (size_t i = 0; i < keep; i++)
-		pattern->grams[i] = found[i * count / keep];
-	pattern->gram_count = (unsigned char)keep;
-}
 
 /* PCRE2's malloc(3) and free(3): its codes stay as long as the list. */
 static void *
@@ -265,7 +176,7 @@ add_line(struct pattern_list *list, struct strv line, unsigned number,
 		reporter->hear(reporter->arg, number, why);
 	if (r != 0)
 		return r == QE_SYNTAX ? 0 : r;
-	grams_keep(pattern, buf_view(&list->scratch.literals));
+	grams_keep(&pattern->grams, buf_view(&list->scratch.literals));
 	if (wants_code_now(list))
 		r = compile_scratch(list, pattern, reporter);
 	if (r == QE_NOMEM)
@@ -437,7 +348,7 @@ pattern_list_match(struct pattern_list *list, struct strv given,
 		struct pattern *pattern = &list->items[i];
 		int r;
 
-		if (pattern->dead || !gram_set_has(&set, pattern))
+		if (pattern->dead || !gram_set_has(&set, &pattern->grams))
 			continue;
 		r = attempt_next(&attempt, list);
 		if (r == 0)
