@@ -1,4 +1,5 @@
 """qmail-queue as it is installed: setuid, its home built in, any caller."""
+import glob
 import os
 import pwd
 import re
@@ -22,8 +23,23 @@ GID = 64120
 
 
 def build(target, home, daemon):
-    """qmail-queue with another home and network user built in."""
-    where = os.path.join(os.path.relpath(BUILD, REPO), "setuid")
+    """qmail-queue with another home and network user built in.
+
+    From copies of the objects, so that only those are compiled which the
+    configuration concerns."""
+    usual = os.path.relpath(BUILD, REPO)
+    where = os.path.join(usual, "setuid")
+    shutil.rmtree(os.path.join(REPO, where), ignore_errors=True)
+    for part in () if SANITIZED else ("include", "lib", "obj", "small"):
+        if os.path.isdir(os.path.join(BUILD, part)):
+            shutil.copytree(os.path.join(BUILD, part),
+                            os.path.join(REPO, where, part), symlinks=True)
+    for path in glob.glob(os.path.join(REPO, where, "**", "*.d"),
+                          recursive=True):
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text.replace(usual + "/", where + "/"))
     subprocess.run(
         ["make", "-s", "-j2", f"B={where}", f"QMAILHOME={home}",
          f"QMAILD={daemon}", f"{where}/bin/qmail-queue"],
