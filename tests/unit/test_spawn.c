@@ -337,7 +337,7 @@ test_spawn_kills_the_group_after_the_deadline(void **state)
 	    "sleep 60 & echo $! > %s.new; mv %s.new %s; wait", path, path,
 	    path);
 	pid = start_script(script);
-	for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
+	for (int i = 0; i < 3000 && access(path, F_OK) != 0; i++)
 		clock_sleep_ms(10);
 	assert_int_equal(
 	    spawn_wait_until(pid, clock_mono_ms() + 20, &status), QE_TIMEOUT);
@@ -348,7 +348,7 @@ test_spawn_kills_the_group_after_the_deadline(void **state)
 	buf_free(&text);
 	assert_true(child > 1);
 	/* Killed, and waited for by whoever inherits orphans. */
-	for (int i = 0; i < 500 && kill(child, 0) == 0; i++) {
+	for (int i = 0; i < 3000 && kill(child, 0) == 0; i++) {
 		char stat[64];
 		struct buf line;
 

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { LONG_MS = 10000, SHORT_MS = 300 };
+enum { LONG_MS = 60000, SHORT_MS = 300 };
 
 static int
 enter(void **state)
@@ -217,9 +217,9 @@ test_background_process(void **state)
 	int64_t begin = clock_mono_ms();
 
 	(void)state;
-	expect(
-	    "printf 'Dkept' >&6; sleep 5 >/dev/null & exit 82", true, "kept");
-	assert_true(clock_mono_ms() - begin < 4000);
+	expect("printf 'Dkept' >&6; sleep 30 >/dev/null 2>&1 & exit 82", true,
+	    "kept");
+	assert_true(clock_mono_ms() - begin < 20000);
 }
 
 static void
@@ -229,12 +229,12 @@ test_deadline(void **state)
 	struct submit_result r;
 
 	(void)state;
-	r = run("exec sleep 20", SHORT_MS);
+	r = run("exec sleep 100", SHORT_MS);
 	assert_false(r.ok);
 	assert_false(r.permanent);
 	assert_string_equal(r.text, "qq timeout (#4.3.0)");
 	assert_true(clock_mono_ms() - begin >= SHORT_MS);
-	assert_true(clock_mono_ms() - begin < 8000);
+	assert_true(clock_mono_ms() - begin < 60000);
 }
 
 /* run() sees that nobody is left to wait for. */
