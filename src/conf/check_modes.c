@@ -19,6 +19,7 @@ const char *const check_names[] = {
 	"mfcheck",
 	"mxblacklist",
 	"norelay",
+	CHECK_PLUGINS,
 	"ratelimit",
 	"rcptcheck",
 	"rcpthosts",

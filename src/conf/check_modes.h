@@ -6,7 +6,11 @@
 
 enum check_mode { CHECK_OFF, CHECK_WATCH, CHECK_ON };
 
-/* The checks that there are; qmail-smtpd's list has these and no others. */
+/*
+ * The checks that there are; qmail-smtpd's list has these and no others, but
+ * for its plugins, which are switched together.
+ */
+#define CHECK_PLUGINS "plugins"
 extern const char *const check_names[];
 extern const size_t check_names_count;
 

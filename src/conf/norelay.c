@@ -2,6 +2,7 @@
 #include "conf/norelay.h"
 #include "base/cdb.h"
 #include "base/error.h"
+#include "conf/login_name.h"
 
 static int
 find_in_list(struct strv login, struct control_error *err)
@@ -41,12 +42,38 @@ find_in_cdb(struct strv login, struct control_error *err)
 	return r;
 }
 
+static int
+find(struct strv login, struct control_error *err)
+{
+	int r = find_in_list(login, err);
+
+	return r == QE_ABSENT ? find_in_cdb(login, err) : r;
+}
+
+/* The same login with the domain that it lacks, or without its own. */
+static int
+find_other_spelling(struct strv login, struct control_error *err)
+{
+	struct buf other = BUF_INIT;
+	int r = strv_find(login, '@') == STRV_NPOS
+		    ? login_name_full(login, &other, err)
+		    : login_name_short(login, &other, err);
+
+	if (r == 0)
+		r = find(buf_view(&other), err);
+	buf_free(&other);
+	return r;
+}
+
 int
 norelay_find(struct strv login, struct control_error *err)
 {
 	int r;
 
 	*err = (struct control_error){ "control/auth/norelay: out of memory" };
-	r = find_in_list(login, err);
-	return r == QE_ABSENT ? find_in_cdb(login, err) : r;
+	if (!control_exists(CTL_AUTH_NORELAY) &&
+	    !control_exists(CTL_AUTH_NORELAY_CDB))
+		return QE_ABSENT;
+	r = find(login, err);
+	return r == QE_ABSENT ? find_other_spelling(login, err) : r;
 }

@@ -9,8 +9,10 @@
 
 /*
  * Is the login in the list or in the database?  Upper and lower case are the
- * same.  0: it is; QE_ABSENT: it is in neither; else what kept us from
- * knowing, and err tells: then it must not be believed that it may send.
+ * same, and so are "joe" and "joe@domain" where that is control/defaulthost,
+ * as they are one mailbox for checkmailbox(8).  0: it is; QE_ABSENT: it is in
+ * neither; else what kept us from knowing, and err tells: then it must not be
+ * believed that it may send.
  */
 int norelay_find(struct strv login, struct control_error *err);
 

@@ -93,12 +93,14 @@ struct notes {
 	struct control_set date_rules;     /* control/datechecks */
 	bool has_date_rules;               /* it was read */
 	enum check_mode modes[CHECKS_MAX]; /* by place in the list */
+	enum check_mode plugins_mode;
 };
 
 struct check {
 	const char *name;         /* log tag, title, name of its test */
 	enum stage stage, report; /* when it runs; when the client hears it */
 	unsigned skip;            /* enum check_skip bits */
+	bool is_of_login; /* about who has logged in: no plugin spares it */
 	const enum ctl *controls; /* all it may read; ends with CTL_COUNT */
 	struct verdict (*run)(const struct session *, struct notes *);
 };

@@ -127,9 +127,10 @@ judge(struct session *s, struct reply *reply)
 	}
 	if (plugins.kind == PLUGINS_TRUST) {
 		s->notes.good_sender = true;
-		return true;
+		v = pipeline_run_login(s, STAGE_MAIL);
+	} else {
+		v = pipeline_run(s, STAGE_MAIL);
 	}
-	v = pipeline_run(s, STAGE_MAIL);
 	tarpit_delay(s, v.tarpit);
 	*reply = v.reply;
 	return v.kind != VERDICT_REJECT;

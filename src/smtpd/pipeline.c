@@ -173,12 +173,25 @@ pipeline_run(struct session *s, enum stage stage)
 	return pipeline_run_list(s, stage, checks_list, checks_count);
 }
 
+struct verdict
+pipeline_run_login(struct session *s, enum stage stage)
+{
+	struct verdict v = verdict_pass();
+
+	for (size_t i = 0; i < checks_count && v.kind != VERDICT_REJECT; i++)
+		if (checks_list[i]->stage == stage &&
+		    checks_list[i]->is_of_login)
+			v = run_one(s, checks_list[i], s->notes.modes[i]);
+	return v;
+}
+
 void
 notes_init(struct notes *notes)
 {
 	*notes = (struct notes){ .rcpthosts = NULL };
 	for (size_t i = 0; i < CHECKS_MAX; i++)
 		notes->modes[i] = CHECK_ON;
+	notes->plugins_mode = CHECK_ON;
 }
 
 void
@@ -203,6 +216,7 @@ notes_load_modes(struct notes *notes, struct control_error *err)
 	for (size_t i = 0; i < checks_count; i++)
 		notes->modes[i] =
 		    check_modes_find(&modes, checks_list[i]->name);
+	notes->plugins_mode = check_modes_find(&modes, CHECK_PLUGINS);
 	control_set_free(&modes);
 	return 0;
 }

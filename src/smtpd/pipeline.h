@@ -13,6 +13,12 @@ struct verdict pipeline_run(struct session *s, enum stage stage);
 struct verdict pipeline_run_list(struct session *s, enum stage stage,
     const struct check *const checks[], size_t count);
 
+/*
+ * Where a plugin has spared a command the checks: those that judge who has
+ * logged in, not the words of the command.  PASS or REJECT.
+ */
+struct verdict pipeline_run_login(struct session *s, enum stage stage);
+
 /* False if a check is off or not for this session and its present recipient. */
 bool pipeline_wants(const struct session *s, const struct check *check);
 

@@ -39,7 +39,7 @@ plugins_open(struct session *s, struct control_error *err)
 	struct plugins *p;
 	int r;
 
-	if (env_get("NOSPP") != NULL)
+	if (env_get("NOSPP") != NULL || s->notes.plugins_mode == CHECK_OFF)
 		return 0;
 	r = plugin_config_load(&config, err);
 	if (r == QE_ABSENT || (r == 0 && config.count == 0))
@@ -172,6 +172,21 @@ deadline_of(const struct session *s, enum plugin_stage stage)
 	return deadline;
 }
 
+/* What it would have done; trouble has been logged already. */
+static void
+log_watched(struct session *s, const struct plugin_child *child,
+    enum plugin_stage stage, struct strv output)
+{
+	while (output.len > 0) {
+		struct strv line = strv_cut(&output, '\n', NULL);
+
+		if (line.len > 0)
+			log_event(s, "WATCH: plugin %s: [%s] " STRV_FMT,
+			    child->argv[0], plugin_stage_name(stage),
+			    STRV_ARG(line));
+	}
+}
+
 /* One plugin: false if the verdict is final. */
 static bool
 ask_one(struct session *s, const struct plugin_child *child,
@@ -182,6 +197,11 @@ ask_one(struct session *s, const struct plugin_child *child,
 	bool ends = false;
 	int r = plugin_child_run(s, child, &output);
 
+	if (s->notes.plugins_mode == CHECK_WATCH) {
+		log_watched(s, child, stage, buf_view(&output));
+		buf_free(&output);
+		return true;
+	}
 	if (r == 0 &&
 	    !plugins_apply(s, stage, buf_view(&output), verdict, &ends, &why)) {
 		log_event(s, "plugin %s: not a command at [%s]: " STRV_FMT,

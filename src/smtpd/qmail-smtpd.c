@@ -38,7 +38,8 @@ prepare(struct session *s, char *const *checker, struct control_error *err,
 	struct plugins_verdict plugins;
 
 	*refusal = session_farewell(421, "4.3.0", "unable to read controls");
-	if (settings_load(&s->settings, err) != 0 || plugins_open(s, err) != 0)
+	if (settings_load(&s->settings, err) != 0 ||
+	    notes_load_modes(&s->notes, err) != 0 || plugins_open(s, err) != 0)
 		return false;
 	session_apply_settings(s);
 	if (passive_os_ask(s, err) != 0)
@@ -50,8 +51,7 @@ prepare(struct session *s, char *const *checker, struct control_error *err,
 			return false;
 		session_apply_settings(s);
 	}
-	if (trust_establish(s, err) != 0 || auth_open(s, checker, err) != 0 ||
-	    notes_load_modes(&s->notes, err) != 0)
+	if (trust_establish(s, err) != 0 || auth_open(s, checker, err) != 0)
 		return false;
 	*refusal = plugins.reply;
 	*err = (struct control_error){ .text = "" };

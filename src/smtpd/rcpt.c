@@ -116,9 +116,8 @@ command_rcpt(struct session *s, struct strv argument)
 	plugins = plugins_run(s, PLUGIN_RCPT);
 	if (plugins.kind == PLUGINS_ANSWER)
 		return plugins.reply;
-	if (plugins.kind == PLUGINS_TRUST)
-		return keep(s);
-	v = judge(s);
+	v = plugins.kind == PLUGINS_TRUST ? pipeline_run_login(s, STAGE_RCPT)
+					  : judge(s);
 	if (v.tarpit != TARPIT_NONE)
 		tarpit_delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)

@@ -437,6 +437,42 @@ def test_norelay_by_list_and_cdb(site):
     assert client.command("MAIL FROM:<x@a.example>").startswith("451 4.3.0")
 
 
+def test_plugin_that_is_content_does_not_lift_what_holds_for_a_login(site):
+    """O spares the checks of addresses, not those of accounts."""
+    plugin = write_file(site.home.file("plugin"), "#!/bin/sh\necho O\n", 0o755)
+    site.home.control("smtpplugins",
+                      f"[mail]\n{plugin}\n[rcpt]\n{plugin}\n")
+    site.home.control("auth/norelay", "last\n")
+    site.home.control("auth/ratelimit", "2/3600\n")
+    site.home.control("badmailfrom", "bad\n")
+    make_dirs(site.home.file("cache", "ratelimit"), 0o700)
+    client = site.client()
+    assert client.auth("PLAIN " + plain("last", PASSWORDS["last"])) == OK
+    assert client.command("MAIL FROM:<x@a.example>").startswith("550 5.7.1")
+    client = site.client()
+    assert client.auth("PLAIN " + plain("joe", JOE)) == OK
+    said = client.command("MAIL FROM:<bad@a.example>", *[
+        f"RCPT TO:<r{i}@elsewhere.example>" for i in range(3)])
+    assert said[:3] == ["250 2.1.0 ok"] + ["250 2.1.5 ok"] * 2
+    assert said[3].startswith("451 4.7.1 ")
+
+
+def test_other_spelling_of_a_login_is_the_same(site):
+    """As for checkmailbox: joe is joe@defaulthost."""
+    site.home.control("defaulthost", "A.example\n")
+    site.home.control("auth/norelay", "jane\nLast@a.example\n")
+    for login, said in (("jane@a.example", "550 5.7.1"), ("last", "550 5.7.1"),
+                        ("joe", "250 2.1.0")):
+        client = site.client()
+        assert client.auth(
+            "PLAIN " + plain(login, PASSWORDS[login])) == OK
+        assert client.command("MAIL FROM:<x@a.example>").startswith(said)
+    site.home.control("defaulthost", "b.example\n")
+    client = site.client()
+    assert client.auth("PLAIN " + plain("last", PASSWORDS["last"])) == OK
+    assert client.command("MAIL FROM:<x@a.example>") == "250 2.1.0 ok"
+
+
 def test_ratelimit_holds_for_all_sessions_of_a_login(site):
     site.home.control("auth/ratelimit", "4/3600\n")
     records = make_dirs(site.home.file("cache", "ratelimit"), 0o700)
@@ -454,7 +490,7 @@ def test_ratelimit_holds_for_all_sessions_of_a_login(site):
     assert send("last", 1) == ["250 2.1.5 ok"]
     assert "RATELIMIT: joe from 127.0.0.1" in site.log()
     # Damaged, or not to be written: nothing is sent.
-    write_file(os.path.join(records, "last"), "17 1\n", 0o600)
+    write_file(os.path.join(records, "last@a.example"), "17 1\n", 0o600)
     assert send("last", 1) == ["451 4.3.0 unable to count recipients"]
     assert send("last", 1) == [limit]
     os.rename(records, records + ".away")

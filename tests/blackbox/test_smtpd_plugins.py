@@ -273,6 +273,45 @@ def test_ok_spares_the_checks(site):
     client.close()
 
 
+EVERYTHING = ("SRELAYCLIENT=", "HX-Flag: yes", "E550 5.7.1 no")
+
+
+def test_off_and_watch(site):
+    """control/checks: not asked, or asked and not obeyed."""
+    asked = site.home.file("asked")
+    for stage in STAGES:
+        change = ["Cother@a.example"] if stage in ("mail", "rcpt") else []
+        site.plugin(stage, f"echo {stage} >>{asked}\n" +
+                    say(*change, *EVERYTHING))
+    site.home.control("checks", "plugins:watch\n")
+    client = site.open()
+    client.command("EHLO me.example")
+    assert client.command("MAIL FROM:<s@x.example>",
+                          "RCPT TO:<r@far.example>")[1].startswith("553 ")
+    assert send(client).startswith("250 2.6.0 ok ")
+    with open(asked) as f:
+        assert set(f.read().split()) == set(STAGES)
+    assert "WATCH: plugin plugins/p1: [connection] E550 5.7.1 no" in (
+        client.log())
+    assert "WATCH: plugin plugins/p3: [mail] Cother@a.example" in client.log()
+    [(sender, recipients, message)] = client.queue.messages()
+    assert b"X-Flag" not in message
+    assert (sender, recipients) == (b"s@x.example", [b"r@a.example"])
+    client.close()
+    # One that cannot be run judges nothing either.
+    site.line("mail", "plugins/missing")
+    client = site.open()
+    assert send(client).startswith("250 2.6.0 ok ")
+    client.close()
+    os.unlink(asked)
+    site.home.control("checks", "plugins:off\n")
+    site.line("mail", "x" * 5000)
+    client = site.open()
+    assert send(client).startswith("250 2.6.0 ok ")
+    client.close()
+    assert not os.path.exists(asked)
+
+
 def test_set_and_unset(site):
     site.plugin("connection", say("SSMTPGREETING=hello = you", "UNONE",
                                   "SDATABYTES=5", "SSEEN=", "SRELAYCLIENT="))

@@ -85,7 +85,8 @@ test_names_are_those_of_the_list(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < check_names_count; i++)
-		assert_true(is_listed(check_names[i]));
+		assert_true(is_listed(check_names[i]) ||
+			    strcmp(check_names[i], CHECK_PLUGINS) == 0);
 	for (size_t i = 0; i < checks_count; i++) {
 		struct buf line = BUF_INIT;
 

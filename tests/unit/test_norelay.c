@@ -1,4 +1,5 @@
 /* Unit tests of conf/norelay.c: in doubt a login may not send. */
+#include "conf/login_name.h"
 #include "conf/norelay.h"
 #include "unit.h"
 
@@ -57,6 +58,53 @@ test_list_and_doubt(void **state)
 	    err.text, "unable to read control/auth/norelay.cdb");
 }
 
+static void
+test_other_spelling(void **state)
+{
+	struct control_error err;
+
+	(void)state;
+	write_text("control/defaulthost", "a.example\n");
+	write_text("control/auth/norelay", "joe\nann@A.example\nbob@b\n");
+	assert_int_equal(norelay_find(STRV("joe@a.EXAMPLE"), &err), 0);
+	assert_int_equal(norelay_find(STRV("joe"), &err), 0);
+	assert_int_equal(norelay_find(STRV("joe@b"), &err), QE_ABSENT);
+	assert_int_equal(norelay_find(STRV("ANN"), &err), 0);
+	assert_int_equal(norelay_find(STRV("ann@b"), &err), QE_ABSENT);
+	assert_int_equal(norelay_find(STRV("bob"), &err), QE_ABSENT);
+	assert_int_equal(
+	    norelay_find(STRV("ann@x@a.example"), &err), QE_ABSENT);
+	/* What keeps us from telling keeps nobody safe. */
+	write_text("control/defaulthost", "a.example\r\n");
+	assert_int_equal(norelay_find(STRV("eve"), &err), QE_SYNTAX);
+	assert_int_equal(norelay_find(STRV("joe"), &err), 0);
+}
+
+static void
+test_full_and_short(void **state)
+{
+	struct control_error err;
+	struct buf out = BUF_INIT, small = BUF_LIMIT(5);
+
+	(void)state;
+	write_text("control/defaulthost", "a.example\n");
+	assert_int_equal(login_name_full(STRV("joe"), &out, &err), 0);
+	assert_view(buf_view(&out), "joe@a.example");
+	buf_reset(&out);
+	assert_int_equal(login_name_full(STRV("joe@b"), &out, &err), 0);
+	assert_view(buf_view(&out), "joe@b");
+	buf_reset(&out);
+	assert_int_equal(
+	    login_name_short(STRV("j@x@A.EXAMPLE"), &out, &err), 0);
+	assert_view(buf_view(&out), "j@x");
+	assert_int_equal(login_name_short(STRV("j@x"), &out, &err), QE_ABSENT);
+	assert_int_equal(login_name_short(STRV("j"), &out, &err), QE_ABSENT);
+	assert_int_equal(
+	    login_name_full(STRV("joseph"), &small, &err), QE_LIMIT);
+	buf_free(&out);
+	buf_free(&small);
+}
+
 int
 main(void)
 {
@@ -65,6 +113,10 @@ main(void)
 		    test_nothing_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_list_and_doubt, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_other_spelling, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_full_and_short, setup, teardown),
 	};
 
 	return RUN_TESTS(tests);

@@ -29,12 +29,13 @@ run(const struct session *s, struct notes *notes)
 }
 
 static const enum ctl controls[] = { CTL_AUTH_NORELAY, CTL_AUTH_NORELAY_CDB,
-	CTL_COUNT };
+	CTL_DEFAULTHOST, CTL_COUNT };
 
 const struct check check_norelay = {
 	.name = "norelay",
 	.stage = STAGE_MAIL,
 	.report = STAGE_MAIL,
+	.is_of_login = true,
 	.controls = controls,
 	.run = run,
 };

@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
+#include "conf/login_name.h"
 #include "smtpd/auth.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/log.h"
@@ -27,6 +28,24 @@ judge(const struct session *s, int result)
 	return verdict_reject(451, "4.3.0", "unable to count recipients");
 }
 
+/* All spellings of a login have one record. */
+static struct verdict
+count(const struct session *s, const struct rate_limit *limit)
+{
+	struct control_error err;
+	struct buf login = BUF_INIT;
+	struct verdict v;
+
+	if (login_name_full(auth_user(s), &login, &err) == 0) {
+		v = judge(s, rate_take(buf_view(&login), limit, clock_wall()));
+	} else {
+		log_trouble(s, err.text);
+		v = verdict_reject(451, "4.3.0", "unable to read controls");
+	}
+	buf_free(&login);
+	return v;
+}
+
 static struct verdict
 run(const struct session *s, struct notes *notes)
 {
@@ -40,17 +59,17 @@ run(const struct session *s, struct notes *notes)
 		log_trouble(s, err.text);
 		return verdict_reject(451, "4.3.0", "unable to read controls");
 	}
-	if (limit.recipients == 0)
-		return verdict_pass();
-	return judge(s, rate_take(auth_user(s), &limit, clock_wall()));
+	return limit.recipients == 0 ? verdict_pass() : count(s, &limit);
 }
 
-static const enum ctl controls[] = { CTL_AUTH_RATELIMIT, CTL_COUNT };
+static const enum ctl controls[] = { CTL_AUTH_RATELIMIT, CTL_DEFAULTHOST,
+	CTL_COUNT };
 
 const struct check check_ratelimit = {
 	.name = "ratelimit",
 	.stage = STAGE_RCPT,
 	.report = STAGE_RCPT,
+	.is_of_login = true,
 	.controls = controls,
 	.run = run,
 };
