@@ -112,6 +112,8 @@ set_common(SSL_CTX *ctx, struct strv ciphers)
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				  SSL_MODE_RELEASE_BUFFERS);
+	/* A record is read at once, not its length first. */
+	SSL_CTX_set_read_ahead(ctx, 1);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, default_groups) == 1 &&
 	       SSL_CTX_set_cipher_list(

@@ -10,7 +10,7 @@
 #include "tls/serve.h"
 
 enum {
-	POOL_USES = 20,           /* connections for one process, at most */
+	POOL_USES = 50,           /* connections for one process, at most */
 	POOL_USES_MAX = 10000,    /* what -n may ask for */
 	POOL_IDLE_MAX = 16,       /* processes that wait for a connection */
 	POOL_IDLE_MS = 30 * 1000, /* how long they do */

@@ -29,7 +29,9 @@ struct relay {
 	bool broken;              /* the peer, beyond repair */
 	bool wants_in, wants_out; /* what OpenSSL waits for */
 	bool data_in, data_out;   /* what we wait for on the plain side */
-	int64_t end_ms;           /* IO_FOREVER until our side has ended */
+	/* All that had come was read: poll(2) will tell of more. */
+	bool net_quiet, data_quiet;
+	int64_t end_ms; /* IO_FOREVER until our side has ended */
 	struct lane to_us, to_peer;
 };
 
@@ -37,8 +39,8 @@ int
 wire_init(struct wire *w)
 {
 	if (io_set_nonblocking(w->net_in, true) != 0 ||
-	    io_set_nonblocking(w->net_out, true) != 0 ||
-	    io_set_nonblocking(w->data, true) != 0)
+	    (w->net_out != w->net_in &&
+		io_set_nonblocking(w->net_out, true) != 0))
 		return QE_SYS;
 	return SSL_set_rfd(w->ssl, w->net_in) == 1 &&
 		       SSL_set_wfd(w->ssl, w->net_out) == 1
@@ -114,8 +116,13 @@ read_peer(struct relay *r)
 
 	if (lane->ended || lane->len > 0)
 		return false;
+	if (r->net_quiet) {
+		r->wants_in = true;
+		return false;
+	}
 	got = SSL_read(r->wire->ssl, lane->bytes, WIRE_PIECE);
 	if (got > 0) {
+		r->net_quiet = SSL_has_pending(r->wire->ssl) == 0;
 		lane->pos = 0;
 		note_use(lane, (size_t)got);
 		/* Nobody reads: it is thrown away. */
@@ -143,7 +150,8 @@ write_us(struct relay *r)
 		shutdown(r->data, SHUT_WR);
 		return true;
 	}
-	did = send(r->data, lane->bytes + lane->pos, lane->len, MSG_NOSIGNAL);
+	did = send(r->data, lane->bytes + lane->pos, lane->len,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (did < 0 && errno == EINTR)
 		return true;
 	if (did < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -168,8 +176,15 @@ read_us(struct relay *r)
 
 	if (lane->ended || lane->len > 0)
 		return false;
-	got = io_read(r->data, lane->bytes, WIRE_PIECE);
+	if (r->data_quiet) {
+		r->data_in = true;
+		return false;
+	}
+	do
+		got = recv(r->data, lane->bytes, WIRE_PIECE, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
 	if (got > 0) {
+		r->data_quiet = got < WIRE_PIECE;
 		lane->pos = 0;
 		lane->len = (size_t)got;
 		note_use(lane, lane->len);
@@ -228,6 +243,10 @@ wait_io(struct relay *r)
 				      (r->data_out ? POLLOUT : 0));
 	}
 	n = poll(p, 3, timeout_of(r->end_ms));
+	if (p[0].revents != 0 || p[1].revents != 0)
+		r->net_quiet = false;
+	if (p[2].revents != 0)
+		r->data_quiet = false;
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
@@ -268,6 +287,7 @@ wire_relay(struct wire *w)
 	r.wire = w;
 	r.data = w->data;
 	r.broken = false;
+	r.net_quiet = r.data_quiet = false;
 	r.end_ms = IO_FOREVER;
 	r.to_us.pos = r.to_us.len = r.to_us.most = 0;
 	r.to_peer.pos = r.to_peer.len = r.to_peer.most = 0;

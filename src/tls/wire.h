@@ -21,7 +21,7 @@ struct wire {
 	int data;            /* the plain side */
 };
 
-/* Gives the descriptors to the SSL object and makes them non-blocking. */
+/* Gives the peer's descriptors to the SSL object; they do not block then. */
 int wire_init(struct wire *w); /* 0 or QE_SYS */
 /* 0; QE_TIMEOUT; QE_EOF (the peer left); QE_SYNTAX (OpenSSL's queue tells). */
 int wire_handshake(struct wire *w, int64_t deadline_ms);
