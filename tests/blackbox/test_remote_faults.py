@@ -14,7 +14,7 @@ import time
 
 import home as h
 
-TIMEOUT = 6          # control/timeoutremote: what a stall costs
+TIMEOUT = 8          # control/timeoutremote: what a stall costs
 PATIENCE = 120.0     # until everything must have happened
 LARGE = 8_000_000    # bytes that no socket's buffers hold
 CLIENT_GONE = (OSError, EOFError)
