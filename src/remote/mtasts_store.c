@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,41 +76,117 @@ mtasts_store(const char *domain, const struct mtasts_entry *entry)
 	io_close(&dir);
 	buf_free(&bytes);
 	if (r == 0 && getpid() % PRUNE_EVERY == 0)
-		mtasts_prune(entry->checked);
+		mtasts_prune(entry->checked, MTASTS_FILES_MAX);
 	return r;
+}
+
+/* One file; those of least use come first in order. */
+struct kept {
+	char *name;       /* owned */
+	bool is_policy;   /* what protects goes last */
+	int64_t modified; /* when the domain was last asked for */
+};
+
+struct list {
+	struct kept *files; /* owned */
+	size_t count, cap;
+};
+
+static int
+by_use(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+
+	if (x->is_policy != y->is_policy)
+		return x->is_policy ? 1 : -1;
+	return (x->modified > y->modified) - (x->modified < y->modified);
 }
 
 /* What says only that there is no policy is one short line. */
 static bool
-is_old(const struct stat *st, int64_t now)
+says_policy(const struct stat *st)
 {
 	static const char longest[] = "checked: 9223372036854775807\n";
-	int64_t keep = st->st_size < (off_t)sizeof(longest)
-			   ? MTASTS_KEEP_NONE_SECONDS
-			   : MTASTS_KEEP_SECONDS;
+
+	return st->st_size >= (off_t)sizeof(longest);
+}
+
+static bool
+is_old(const char *name, const struct stat *st, int64_t now)
+{
+	int64_t keep = name[0] == '.'    ? MTASTS_KEEP_ASIDE_SECONDS
+		       : says_policy(st) ? MTASTS_KEEP_SECONDS
+					 : MTASTS_KEEP_NONE_SECONDS;
 
 	return now - st->st_mtime > keep;
 }
 
-void
-mtasts_prune(int64_t now)
+/* False without memory: the file is then kept. */
+static bool
+list_add(struct list *list, const char *name, const struct stat *st)
 {
-	DIR *dir = opendir(MTASTS_DIRECTORY);
+	struct kept *file;
+
+	if (list->count == list->cap) {
+		size_t cap = list->cap == 0 ? 256 : list->cap * 2;
+		struct kept *files =
+		    reallocarray(list->files, cap, sizeof(*files));
+
+		if (files == NULL)
+			return false;
+		list->files = files;
+		list->cap = cap;
+	}
+	file = &list->files[list->count];
+	file->name = strdup(name);
+	file->is_policy = says_policy(st);
+	file->modified = st->st_mtime;
+	list->count += file->name != NULL;
+	return file->name != NULL;
+}
+
+static void
+list_free(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->files[i].name);
+	free(list->files);
+}
+
+/* Removes what is old, and lists the rest. */
+static void
+sweep(DIR *dir, int64_t now, struct list *list)
+{
 	const struct dirent *entry;
-	size_t kept = 0;
 	struct stat st;
+
+	while ((entry = readdir(dir)) != NULL) {
+		const char *name = entry->d_name;
+
+		if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		if (is_old(name, &st, now))
+			(void)unlinkat(dirfd(dir), name, 0);
+		else if (!list_add(list, name, &st))
+			return;
+	}
+}
+
+void
+mtasts_prune(int64_t now, size_t files_max)
+{
+	struct list list = { .files = NULL };
+	DIR *dir = opendir(MTASTS_DIRECTORY);
 
 	if (dir == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL) {
-		if (fstatat(dirfd(dir), entry->d_name, &st,
-			AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode))
-			continue;
-		if (!is_old(&st, now) && kept < MTASTS_FILES_MAX)
-			kept++;
-		else
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	sweep(dir, now, &list);
+	if (list.count > files_max) {
+		qsort(list.files, list.count, sizeof(*list.files), by_use);
+		for (size_t i = 0; i < list.count - files_max; i++)
+			(void)unlinkat(dirfd(dir), list.files[i].name, 0);
 	}
+	list_free(&list);
 	closedir(dir);
 }
