@@ -353,9 +353,11 @@ def test_secrets_are_nowhere_to_be_seen(home, scratch):
             except OSError:
                 continue
 
+    clients = []  # whose sessions do not end while they are looked at
     for words in (["PLAIN " + plain("joe", secret)],
                   ["LOGIN", b64("joe"), b64(secret)]):
         client = site.client()
+        clients.append(client)
         client.send("AUTH " + words[0] + "\r\n")
         for word in words[1:]:
             assert client.reply().startswith("334 ")

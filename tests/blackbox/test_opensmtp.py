@@ -68,7 +68,7 @@ def test_a_login_renews_it(home, logins, popup):
     os.utime(path, (1, 1))
     s = popup()
     assert s.login() == b"+OK "
-    assert time.time() - os.stat(path).st_mtime < 60
+    assert time.time() - os.stat(path).st_mtime < 86400
 
 
 def test_refused_logins_open_nothing(logins, popup):

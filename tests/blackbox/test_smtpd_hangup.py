@@ -104,7 +104,7 @@ def test_client_that_hangs_up_is_served_once(site):
     site.hang_up()
     assert site.queued() == 1
     (_, qp, when), = site.records()
-    assert abs(when - time.time()) < 60
+    assert abs(when - time.time()) < 3600
     site.age(300)
     said = site.send(when="later")
     assert re.fullmatch(rf"250 2\.6\.0 ok \d+ qp {qp}", said)
