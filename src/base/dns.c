@@ -208,6 +208,13 @@ dns_mx(struct dns *dns, struct strv name, struct dns_mx out[DNS_MX_MAX],
 	return r;
 }
 
+/* What a failed look-up would have told cannot be false. */
+static bool
+is_told(int result)
+{
+	return result == 0 || result == QE_ABSENT || result == QE_DENIED;
+}
+
 int
 dns_addresses(
     struct dns *dns, struct strv name, int family, struct ipaddr_list *out)
@@ -215,14 +222,20 @@ dns_addresses(
 	int64_t deadline_ms = clock_mono_ms() + dns->timeout_ms;
 	struct dns_found found = { .addresses = out };
 	int v4 = QE_ABSENT, v6 = QE_ABSENT;
+	bool secure = true;
 
-	if (family != AF_INET6)
+	if (family != AF_INET6) {
 		v4 = look_up(dns, name, DNS_A, deadline_ms, &found);
+		secure = dns->secure || !is_told(v4);
+	}
 	/* These hold for the name, whatever the type. */
 	if (v4 == QE_DENIED || v4 == QE_SYNTAX || v4 == QE_NOMEM)
 		return v4;
-	if (family != AF_INET)
+	if (family != AF_INET) {
 		v6 = look_up(dns, name, DNS_AAAA, deadline_ms, &found);
+		secure = secure && (dns->secure || !is_told(v6));
+	}
+	dns->secure = secure && (is_told(v4) || is_told(v6));
 	if (v4 == 0 || v6 == 0)
 		return 0;
 	return v4 == QE_ABSENT ? v6 : v4;

@@ -52,8 +52,9 @@ int dns_tlsa(struct dns *dns, struct strv name, struct buf *raw);
 bool dns_raw_next(struct strv *rest, struct strv *record);
 /*
  * True if the server says that DNSSEC vouches for all of the last look-up, be
- * it an answer or that there is none.  Worth as much as the server and the way
- * to it: with a validating resolver on this host, a lot.
+ * it an answer or that there is none; of addresses, for both families, but for
+ * one about which nothing could be found out.  Worth as much as the server and
+ * the way to it: with a validating resolver on this host, a lot.
  */
 bool dns_was_secure(const struct dns *dns);
 

@@ -69,7 +69,8 @@ add_answer(unsigned char *out, const char *name, unsigned type)
 		return add_record(out, DNS_A, "\300\0\002\001", 4);
 	if (type == DNS_TXT && !is_first_label(name, "none"))
 		return add_record(out, DNS_TXT, "\003one\000\004 two", 10);
-	if (type == DNS_AAAA && is_first_label(name, "both"))
+	if (type == DNS_AAAA &&
+	    (is_first_label(name, "both") || strncmp(name, "half", 4) == 0))
 		return add_record(out, DNS_AAAA,
 		    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
 	return 0;
@@ -89,7 +90,12 @@ answer(unsigned char *p, size_t len, bool tcp)
 	p[2] = 0x81;
 	p[3] = 0x80;
 	p[11] = 0;
-	if (is_first_label(name, "nx"))
+	/* DNSSEC vouches for A or for AAAA; "half-failed" has no A. */
+	if (is_first_label(name, "half-a") == (p[end - 3] == DNS_A))
+		p[3] |= 0x20;
+	if (is_first_label(name, "half-failed") && p[end - 3] == DNS_A)
+		p[3] |= 2;
+	else if (is_first_label(name, "nx"))
 		p[3] |= 3;
 	else if (is_first_label(name, "fail"))
 		p[3] |= 2;
@@ -264,6 +270,39 @@ test_dns_addresses(void **state)
 	check(f, "fail.example", QE_TEMP, 0);
 	check(f, "a b.example", QE_SYNTAX, 0);
 	check(f, "", QE_SYNTAX, 0);
+}
+
+/* What holds for one family must not be said of both. */
+static void
+test_dns_secure_is_all_of_a_look_up(void **state)
+{
+	static const struct {
+		const char *name;
+		int family;
+		bool secure;
+	} cases[] = {
+		{"half-a.example",       AF_UNSPEC, false},
+		{ "half-a.example",      AF_INET,   true },
+		{ "half-a.example",      AF_INET6,  false},
+		{ "half-aaaa.example",   AF_UNSPEC, false},
+		{ "half-aaaa.example",   AF_INET6,  true },
+ /* No answer is none that DNSSEC does not vouch for. */
+		{ "half-failed.example", AF_UNSPEC, true },
+	};
+	const struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ipaddr_list list = { 0 };
+		struct dns *dns;
+
+		assert_int_equal(dns_open(strv_of(f->good), 5000, &dns), 0);
+		assert_int_equal(dns_addresses(dns, strv_of(cases[i].name),
+				     cases[i].family, &list),
+		    0);
+		assert_int_equal(dns_was_secure(dns), cases[i].secure);
+		ipaddr_list_free(&list);
+		dns_close(&dns);
+	}
 }
 
 static void
@@ -500,6 +539,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_dns_addresses),
+		TEST(test_dns_secure_is_all_of_a_look_up),
 		TEST(test_dns_changes_its_manner),
 		TEST(test_dns_mx),
 		TEST(test_dns_goes_past_a_silent_server),
