@@ -84,6 +84,38 @@ add_unquoted(struct buf *out, struct strv text)
 	return quoted ? QE_SYNTAX : 0;
 }
 
+static struct strv
+skip_blanks(struct strv text)
+{
+	while (text.len > 0 && is_blank(text.ptr[0]))
+		text = strv_skip(text, 1);
+	return text;
+}
+
+static bool
+is_comment(struct strv text)
+{
+	text = skip_blanks(text);
+	return text.len > 0 && text.ptr[0] == '#';
+}
+
+/* Lines that begin with a blank, but for comments: 0 or QE_SYNTAX. */
+static int
+add_continued(struct aliases *a)
+{
+	while (is_continued(a->rest)) {
+		struct strv line = take_line(a);
+
+		if (strv_find(line, '\0') != STRV_NPOS)
+			return QE_SYNTAX;
+		if (is_comment(line))
+			continue;
+		buf_add_char(&a->values, ' ');
+		buf_add_view(&a->values, line);
+	}
+	return 0;
+}
+
 int
 aliases_next(struct aliases *a)
 {
@@ -105,24 +137,24 @@ aliases_next(struct aliases *a)
 	if (colon == STRV_NPOS)
 		return QE_SYNTAX;
 	r = add_unquoted(&a->name, strv_trim_blanks(strv_head(line, colon)));
-	if (r == 0 && a->name.len == 0)
+	line = strv_skip(line, colon + 1);
+	if (r == 0 && (a->name.len == 0 || is_comment(line)))
 		r = QE_SYNTAX;
-	buf_add_view(&a->values, strv_skip(line, colon + 1));
-	while (r == 0 && is_continued(a->rest)) {
-		buf_add_char(&a->values, ' ');
-		line = take_line(a);
-		if (strv_find(line, '\0') != STRV_NPOS)
-			r = QE_SYNTAX;
-		buf_add_view(&a->values, line);
-	}
+	buf_add_view(&a->values, line);
+	if (r == 0)
+		r = add_continued(a);
 	return r == 0 ? a->values.err : r;
 }
 
-/* The bytes of the first value: up to a comma outside quotes and brackets. */
+/*
+ * The bytes of the first value: up to a comma outside quotes, or a line's end.
+ * A comment behind a comma is none: it would hide what a further line of the
+ * alias holds.
+ */
 static int
 cut_value(struct strv *rest, struct strv *out)
 {
-	bool quoted = false;
+	bool quoted = false, in_list;
 	size_t i;
 
 	for (i = 0; i < rest->len; i++) {
@@ -136,24 +168,29 @@ cut_value(struct strv *rest, struct strv *out)
 			 rest->ptr[i + 1] != '\n')
 			i++;
 	}
+	in_list = i < rest->len && rest->ptr[i] == ',';
 	*out = strv_trim_blanks(strv_head(*rest, i));
 	*rest = strv_skip(*rest, i + 1);
-	return quoted ? QE_SYNTAX : 0;
+	return quoted || (in_list && is_comment(*rest)) ||
+		       strv_find(*out, '\0') != STRV_NPOS
+		   ? QE_SYNTAX
+		   : 0;
 }
 
-/* "Name <joe@host>" and "joe@host (Name)" are joe@host. */
+/* "Name <joe@host>", "joe@host (Name)" and "<joe@host> (Name)". */
 static struct strv
 bare_address(struct strv value)
 {
-	size_t open = strv_rfind(value, '<');
 	size_t comment = strv_find(value, '(');
+	size_t open;
 
-	if (open != STRV_NPOS && value.ptr[value.len - 1] == '>')
-		return strv_trim_blanks(strv_head(
-		    strv_skip(value, open + 1), value.len - open - 2));
 	if (comment != STRV_NPOS && value.ptr[value.len - 1] == ')')
-		value = strv_head(value, comment);
-	return strv_trim_blanks(value);
+		value = strv_trim_blanks(strv_head(value, comment));
+	open = strv_rfind(value, '<');
+	if (open != STRV_NPOS && value.ptr[value.len - 1] == '>')
+		value = strv_trim_blanks(strv_head(
+		    strv_skip(value, open + 1), value.len - open - 2));
+	return value;
 }
 
 /* An address is one word; "\joe" is joe. */

@@ -21,12 +21,15 @@ test_aliases_lines(void **state)
 	(void)state;
 	aliases_init(&a, STRV("# comment: x\n\nroot: joe\n"
 			      "list:\tann,\n  bob ,\r\n\tcarl\n#\n"
-			      "\"odd: name\" : x\n  \n\nempty:\nlast: y"));
+			      "\"odd: name\" : x\n  \n\nempty:\nlast: y\n"
+			      "more: a,\n  # b,\n  c\n"));
 	expect(&a, 3, "root", "joe");
 	expect(&a, 4, "list", "ann,   bob , \tcarl");
 	expect(&a, 8, "odd: name", "x");
 	expect(&a, 11, "empty", "");
 	expect(&a, 12, "last", "y");
+	/* A line that is a comment takes no other one with it. */
+	expect(&a, 13, "more", "a,   c");
 	assert_int_equal(aliases_next(&a), QE_EOF);
 	aliases_free(&a);
 }
@@ -35,7 +38,7 @@ static void
 test_aliases_bad_lines(void **state)
 {
 	static const char *const bad[] = { "x\n", " x: y\n", ": y\n",
-		"\"x: y\n", "\"\": y\n" };
+		"\"x: y\n", "\"\": y\n", "x: # y\n z\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -65,6 +68,7 @@ test_aliases_values(void **state)
 {
 	struct strv rest = STRV(
 	    " joe, Ann Doe <ann@x.example> ,, bob (Bob),\\carl, "
+	    "<dan@x> (Dan), "
 	    "\"odd one\"@x, \"|cmd a, \\\"b\\\"\", |cmd \"x y\",|\"cmd z\","
 	    "/var/mail/x, \"/a b\", :include:/etc/list # rest");
 	enum alias_kind kind;
@@ -75,6 +79,7 @@ test_aliases_values(void **state)
 	expect_next(&rest, ALIAS_ADDRESS, "ann@x.example");
 	expect_next(&rest, ALIAS_ADDRESS, "bob");
 	expect_next(&rest, ALIAS_ADDRESS, "carl");
+	expect_next(&rest, ALIAS_ADDRESS, "dan@x");
 	assert_int_equal(aliases_value(&rest, &kind, &value), QE_SYNTAX);
 	expect_next(&rest, ALIAS_PROGRAM, "cmd a, \"b\"");
 	expect_next(&rest, ALIAS_PROGRAM, "cmd \"x y\"");
@@ -84,6 +89,29 @@ test_aliases_values(void **state)
 	expect_next(&rest, ALIAS_INCLUDE, "/etc/list # rest");
 	assert_int_equal(aliases_value(&rest, &kind, &value), QE_EOF);
 	buf_free(&value);
+}
+
+/* What would hide the rest, or get into a line as it is. */
+static void
+test_aliases_bad_values(void **state)
+{
+	static const struct strv bad[] = {
+		{"joe, # and ann", 14},
+                { "|x\0y",         4 },
+                { "/x\0y",         4 },
+		{ "a\0b",          3 }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct buf value = BUF_INIT;
+		struct strv rest = bad[i];
+		enum alias_kind kind;
+
+		assert_int_equal(
+		    aliases_value(&rest, &kind, &value), QE_SYNTAX);
+		buf_free(&value);
+	}
 }
 
 static void
@@ -190,6 +218,7 @@ main(void)
 		cmocka_unit_test(test_aliases_lines),
 		cmocka_unit_test(test_aliases_bad_lines),
 		cmocka_unit_test(test_aliases_values),
+		cmocka_unit_test(test_aliases_bad_values),
 		cmocka_unit_test(test_alias_lines),
 		cmocka_unit_test(test_alias_file_name),
 		cmocka_unit_test(test_alias_files),
