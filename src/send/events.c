@@ -83,6 +83,18 @@ dispatch(struct send *s, const struct pollfd p[POLL_COUNT])
 		todo_client_read(s);
 }
 
+/*
+ * ppoll(2) looks at descriptors first, and tells of no signal where one is
+ * ready: without this a busy queue would never hear of its end.
+ */
+static void
+let_signals_in(const sigset_t *none)
+{
+	const struct timespec at_once = { 0 };
+
+	(void)ppoll(NULL, 0, &at_once, none);
+}
+
 void
 events_wait(struct send *s)
 {
@@ -103,6 +115,7 @@ events_wait(struct send *s)
 	sigemptyset(&none);
 	r = ppoll(p, POLL_COUNT, &wait, &none);
 	if (r > 0) {
+		let_signals_in(&none);
 		dispatch(s, p);
 	} else if (r < 0 && errno != EINTR) {
 		slog_line(&s->log, "warning: trouble in select");
