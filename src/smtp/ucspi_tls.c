@@ -86,6 +86,9 @@ ucspi_tls_init(struct ucspi_tls *t)
 		t->state = TLS_REQUIRED;
 	else if (wish == NULL ? t->orders_fd >= 0 : *wish != '-' && has_way(t))
 		t->state = TLS_AVAILABLE;
+	/* What will not be used is not kept at hand. */
+	if (t->state == TLS_NONE)
+		io_close(&t->orders_fd);
 }
 
 bool

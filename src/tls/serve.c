@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -115,7 +116,25 @@ go_to_jail(const struct serve *serve, int orders)
 		die_errno(EX_TEMPORARY, "unable to filter system calls");
 }
 
-/* With a mail server that waits: the byte that asks for the handshake. */
+/* Until the client says something, or the mail server is gone. */
+static void
+wait_for_client(const struct tls_order *order, int64_t deadline_ms)
+{
+	struct pollfd p[2] = {
+		{.fd = order->net_in,   .events = POLLIN},
+		{ .fd = order->control, .events = 0     }
+	};
+	int64_t left_ms = deadline_ms - clock_mono_ms();
+
+	if (left_ms > 0)
+		(void)poll(p, 2, (int)left_ms);
+}
+
+/*
+ * With a mail server that waits: the byte that asks for the handshake.  It
+ * comes before the client knows that it may begin, so who waits for the client
+ * need not wake up for it.
+ */
 static bool
 is_asked(struct tls_order *order, int64_t deadline_ms)
 {
@@ -123,9 +142,12 @@ is_asked(struct tls_order *order, int64_t deadline_ms)
 
 	if (order->mode != ORDER_SOON)
 		return true;
-	if (io_write_all(order->control, &byte, 1) != 0 ||
-	    io_wait(order->control, POLLIN, deadline_ms) != 0 ||
-	    io_read(order->control, &byte, 1) != 1)
+	if (io_write_all(order->control, &byte, 1) != 0)
+		return false;
+	wait_for_client(order, deadline_ms);
+	if (recv(order->control, &byte, 1, MSG_DONTWAIT) != 1 &&
+	    (io_wait(order->control, POLLIN, deadline_ms) != 0 ||
+		io_read(order->control, &byte, 1) != 1))
 		return false;
 	if (byte == 'y')
 		order->mode = ORDER_MUTE;

@@ -164,6 +164,14 @@ test_states_without_front(void **state)
 	env_unset("UCSPITLS");
 	ucspi_tls_init(&tls);
 	assert_int_equal(tls.state, TLS_NONE);
+	/* A way that is there and not wanted is closed. */
+	assert_int_equal(env_set("UCSPITLS", "-"), 0);
+	assert_true(dup2(STDERR_FILENO, 77) == 77);
+	assert_int_equal(env_set("QMAILTLS", "77"), 0);
+	ucspi_tls_init(&tls);
+	assert_int_equal(tls.state, TLS_NONE);
+	assert_int_equal(tls.orders_fd, -1);
+	assert_int_equal(fcntl(77, F_GETFD), -1);
 	/* What is required stays so, even if it cannot be had. */
 	assert_int_equal(env_set("UCSPITLS", "!"), 0);
 	assert_int_equal(env_set("SSLCTLFD", "900"), 0);
