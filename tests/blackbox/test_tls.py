@@ -214,6 +214,10 @@ def test_sessions_are_resumed(home, certificates):
         session = s.socket.session
         again = TlsSmtpd(first).starttls(ctx=ctx, session=session)
         assert again.socket.session_reused, version
+        # With TLS 1.3 each connection gets a ticket of its own.
+        again.command("NOOP")
+        fresh = again.socket.session.id != session.id
+        assert fresh == (version == ssl.TLSVersion.TLSv1_3)
         s = TlsSmtpd(other, greet=False).handshake(ctx, session=session)
         assert s.socket.session_reused, version
     path = home.file("run/tls/tickets")
