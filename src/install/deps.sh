@@ -8,7 +8,7 @@ build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev
 demo="$build ucspi-tcp daemontools swaks libnet-ssleay-perl mpop openssl"
 check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs
-	libauthen-sasl-perl msmtp curl fetchmail getmail6 gsasl
+	libauthen-sasl-perl libsasl2-modules msmtp curl fetchmail getmail6 gsasl
 	postfix dovecot-imapd dovecot-lmtpd knot unbound
 	clamav-daemon p0f spamd spamc
 	procmail maildrop vacation safecat dot-forward mlmmj
