@@ -52,39 +52,59 @@ endpoint_parse(struct strv text, struct endpoint *out)
 
 /* connect(2) to a local socket waits as long as a send may take. */
 static int
-connect_local(int fd, const struct endpoint *e, int64_t deadline_ms)
+connect_until(int fd, const struct sockaddr_un *name, int64_t deadline_ms)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int64_t left =
-	    deadline_ms == IO_FOREVER ? 0 : deadline_ms - clock_mono_ms();
-	struct timeval limit = { .tv_sec = (time_t)(left / SECOND_MS),
-		.tv_usec = (suseconds_t)(left % SECOND_MS * MS_US) };
+	int r;
 
-	if (deadline_ms != IO_FOREVER && left <= 0)
-		return QE_TIMEOUT;
-	memcpy(name.sun_path, e->path, sizeof(name.sun_path));
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
-		return QE_SYS;
-	if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0)
+	do {
+		int64_t left = deadline_ms == IO_FOREVER
+				   ? 0
+				   : deadline_ms - clock_mono_ms();
+		struct timeval limit = { .tv_sec = (time_t)(left / SECOND_MS),
+			.tv_usec = (suseconds_t)(left % SECOND_MS * MS_US) };
+
+		if (deadline_ms != IO_FOREVER && left <= 0) {
+			errno = ETIMEDOUT;
+			return QE_TIMEOUT;
+		}
+		if (setsockopt(
+			fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+			return QE_SYS;
+		r = connect(fd, (const struct sockaddr *)name, sizeof(*name));
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
 		return errno == EAGAIN ? QE_TIMEOUT : QE_SYS;
 	return io_set_nonblocking(fd, true);
 }
 
 int
-endpoint_connect(const struct endpoint *e, int64_t deadline_ms, int *fd)
+endpoint_connect_local(const char *path, int type, int64_t deadline_ms, int *fd)
 {
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
 	int s, r;
 
-	if (e->path[0] == '\0')
-		return net_connect_start(&e->ip, e->port, fd);
-	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (len == 0 || len >= sizeof(name.sun_path)) {
+		errno = ENAMETOOLONG;
+		return QE_LIMIT;
+	}
+	memcpy(name.sun_path, path, len);
+	s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (s < 0)
 		return QE_SYS;
-	r = connect_local(s, e, deadline_ms);
+	r = connect_until(s, &name, deadline_ms);
 	if (r != 0) {
 		io_close(&s);
 		return r;
 	}
 	*fd = s;
 	return 0;
+}
+
+int
+endpoint_connect(const struct endpoint *e, int64_t deadline_ms, int *fd)
+{
+	return e->path[0] == '\0' ? net_connect_start(&e->ip, e->port, fd)
+				  : endpoint_connect_local(
+					e->path, SOCK_STREAM, deadline_ms, fd);
 }

@@ -27,4 +27,12 @@ int endpoint_parse(struct strv text, struct endpoint *out);
  */
 int endpoint_connect(const struct endpoint *e, int64_t deadline_ms, int *fd);
 
+/*
+ * The same to a local socket of this type (SOCK_STREAM, SOCK_SEQPACKET).
+ * QE_LIMIT: the path is empty, or too long for one.  errno tells why, whatever
+ * fails.
+ */
+int endpoint_connect_local(
+    const char *path, int type, int64_t deadline_ms, int *fd);
+
 #endif

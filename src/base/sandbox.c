@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,6 +71,55 @@ filter_head(struct sock_filter out[HEAD], size_t count)
 	out[1] = instruction(
 	    BPF_JMP | BPF_JEQ | BPF_K, SANDBOX_ARCH, 0, (uint8_t)(count + 1));
 	out[2] = instruction(BPF_LD | BPF_W | BPF_ABS, call, 0, 0);
+}
+
+static const int basic_calls[] = {
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_writev,
+	SYS_recvfrom,
+	SYS_sendto,
+	SYS_close,
+	SYS_fcntl,
+#ifdef SYS_poll
+	SYS_poll,
+#endif
+	SYS_ppoll,
+	SYS_brk,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	SYS_getrandom,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_futex,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+#ifdef SYS_time
+	SYS_time,
+#endif
+	SYS_rt_sigreturn,
+	SYS_rt_sigprocmask,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
+};
+
+enum { BASIC_CALLS = sizeof(basic_calls) / sizeof(*basic_calls) };
+
+int
+sandbox_calls_more(const int *calls, size_t count)
+{
+	int all[SANDBOX_CALLS_MAX];
+
+	if (count > SANDBOX_CALLS_MAX - BASIC_CALLS)
+		return QE_LIMIT;
+	memcpy(all, basic_calls, sizeof(basic_calls));
+	if (count > 0)
+		memcpy(all + BASIC_CALLS, calls, count * sizeof(*calls));
+	return sandbox_calls(all, BASIC_CALLS + count);
 }
 
 int

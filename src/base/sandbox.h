@@ -25,5 +25,10 @@ int sandbox_limit(const struct sandbox_limit *limits, size_t count);
  * sanitizer, which makes calls of its own; QE_LIMIT; QE_SYS.
  */
 int sandbox_calls(const int *calls, size_t count);
+/*
+ * The same for these calls and those that any process makes which reads and
+ * writes what it has: memory, time, random bytes, waiting, its end.
+ */
+int sandbox_calls_more(const int *calls, size_t count);
 
 #endif

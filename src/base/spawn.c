@@ -215,6 +215,32 @@ spawn_argv(const char *const *words)
 }
 
 int
+spawn_argv_split(struct buf *line, char ***argv)
+{
+	const char *words[SPAWN_WORDS_MAX + 1];
+	const char *text = buf_cstr(line);
+	size_t count = 0;
+
+	if (text == NULL)
+		return line->err != 0 ? line->err : QE_SYNTAX;
+	for (size_t i = 0; i < line->len; i++)
+		if (line->data[i] == ' ' || line->data[i] == '\t')
+			line->data[i] = '\0';
+	for (size_t i = 0; i < line->len; i += strlen(text + i) + 1) {
+		if (text[i] == '\0')
+			continue;
+		if (count == SPAWN_WORDS_MAX)
+			return QE_LIMIT;
+		words[count++] = text + i;
+	}
+	words[count] = NULL;
+	*argv = NULL;
+	if (count > 0)
+		*argv = spawn_argv(words);
+	return count > 0 && *argv == NULL ? QE_NOMEM : 0;
+}
+
+int
 spawn_wait(pid_t pid, int *status)
 {
 	pid_t r;

@@ -5,11 +5,13 @@
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SPAWN_FDS_MAX = 16, SPAWN_FD_NULL = -2 };
+enum { SPAWN_FDS_MAX = 16, SPAWN_FD_NULL = -2, SPAWN_WORDS_MAX = 64 };
 
 struct spawn {
 	const char *path; /* with '/': that file; else searched in $PATH */
@@ -45,6 +47,12 @@ int spawn_program(const struct spawn *s, pid_t *pid);
  * NULL without memory.  One block: the caller frees it.
  */
 char **spawn_argv(const char *const *words);
+/*
+ * The same of a line that blanks (SP, TAB) divide into words, and which is
+ * changed.  0 and *argv, NULL for a line without a word; QE_LIMIT (more than
+ * SPAWN_WORDS_MAX); QE_NOMEM.
+ */
+int spawn_argv_split(struct buf *line, char ***argv);
 
 /* waitpid(2), EINTR retried: 0 or QE_SYS. */
 int spawn_wait(pid_t pid, int *status);

@@ -152,6 +152,16 @@ strv_cut(struct strv *rest, char c, bool *found)
 	return strv_head(all, at);
 }
 
+struct strv
+strv_cut_line(struct strv *rest)
+{
+	struct strv line = strv_cut(rest, '\n', NULL);
+
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
 int
 strv_to_u64(struct strv v, uint64_t max, uint64_t *out)
 {

@@ -47,6 +47,8 @@ struct strv strv_trim_end(struct strv v);       /* SP, TAB and LF at the end */
  * and *found (may be NULL) false.
  */
 struct strv strv_cut(struct strv *rest, char c, bool *found);
+/* Takes a line off *rest: what is before LF or CR LF. */
+struct strv strv_cut_line(struct strv *rest);
 
 /*
  * The one decimal parser for numbers from outside: one or more digits and

@@ -160,44 +160,13 @@ static const struct sandbox_limit front_limits[] = {
 
 /* pipe2 and tee look ahead in a pipe, dup2 and dup3 are TLS. */
 static const int front_calls[] = {
-	SYS_read,
-	SYS_write,
-	SYS_readv,
-	SYS_writev,
-	SYS_recvfrom,
-	SYS_sendto,
 	SYS_pipe2,
 	SYS_tee,
-	SYS_close,
 	SYS_dup3,
 #ifdef SYS_dup2
 	SYS_dup2,
 #endif
-	SYS_fcntl,
-#ifdef SYS_poll
-	SYS_poll,
-#endif
-	SYS_ppoll,
-	SYS_brk,
-	SYS_mmap,
-	SYS_munmap,
-	SYS_mremap,
-	SYS_madvise,
 	SYS_mprotect,
-	SYS_getrandom,
-	SYS_getpid,
-	SYS_gettid,
-	SYS_futex,
-	SYS_clock_gettime,
-	SYS_gettimeofday,
-#ifdef SYS_time
-	SYS_time,
-#endif
-	SYS_rt_sigreturn,
-	SYS_rt_sigprocmask,
-	SYS_restart_syscall,
-	SYS_exit,
-	SYS_exit_group,
 };
 
 static int
@@ -233,7 +202,7 @@ front_drop_rights(struct popup *p)
 		r = sandbox_limit(
 		    front_limits, sizeof(front_limits) / sizeof(*front_limits));
 	if (r == 0) {
-		filter = sandbox_calls(
+		filter = sandbox_calls_more(
 		    front_calls, sizeof(front_calls) / sizeof(*front_calls));
 		r = filter == QE_ABSENT ? 0 : filter;
 	}

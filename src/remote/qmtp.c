@@ -16,15 +16,6 @@
 
 enum { LENGTH_DIGITS_MAX = 5 }; /* of QMTP_ANSWER_MAX */
 
-static size_t
-pending_from(const struct report *report, size_t i)
-{
-	while (i < report->count &&
-	       report->recipients[i].state == RECIPIENT_REJECTED)
-		i++;
-	return i;
-}
-
 /* The size is told before the message, so all of it must come, and no more. */
 static int
 add_message(struct transfer *t, uint64_t bytes, bool *readable)
@@ -62,8 +53,8 @@ add_envelope(struct transfer *t)
 	int r;
 
 	netstring_add(out, t->sender);
-	for (size_t i = pending_from(t->report, 0); i < t->report->count;
-	     i = pending_from(t->report, i + 1))
+	for (size_t i = report_pending_from(t->report, 0); i < t->report->count;
+	     i = report_pending_from(t->report, i + 1))
 		netstring_add(&all, t->report->recipients[i].address);
 	netstring_add(out, buf_view(&all));
 	r = all.err != 0 ? all.err : out->err;
@@ -157,7 +148,7 @@ static void
 take_silence(struct transfer *t, size_t from)
 {
 	for (size_t i = from; i < t->report->count;
-	     i = pending_from(t->report, i + 1))
+	     i = report_pending_from(t->report, i + 1))
 		report_set_recipient(&t->report->recipients[i],
 		    RECIPIENT_DEFERRED,
 		    "Connected to %s but connection died. Possible duplicate! "
@@ -182,10 +173,11 @@ read_answers(struct transfer *t)
 	struct peer *s = t->peer;
 	int64_t deadline_ms = clock_mono_ms() + s->settings->remote_ms;
 	size_t accepted = 0, deferred = 0;
-	size_t i = pending_from(t->report, 0);
+	size_t i = report_pending_from(t->report, 0);
 	int r = 0;
 
-	for (; i < t->report->count; i = pending_from(t->report, i + 1)) {
+	for (; i < t->report->count;
+	     i = report_pending_from(t->report, i + 1)) {
 		char letter = 0;
 
 		r = read_answer(s, deadline_ms, &letter);
@@ -218,8 +210,8 @@ log_request(struct transfer *t)
 	struct buf line = BUF_INIT;
 
 	buf_addf(&line, "[...] <" STRV_FMT ">", STRV_ARG(t->sender));
-	for (size_t i = pending_from(t->report, 0); i < t->report->count;
-	     i = pending_from(t->report, i + 1))
+	for (size_t i = report_pending_from(t->report, 0); i < t->report->count;
+	     i = report_pending_from(t->report, i + 1))
 		buf_addf(&line, " <" STRV_FMT ">",
 		    STRV_ARG(t->report->recipients[i].address));
 	peer_log(t->peer, "C: ", buf_view(&line));

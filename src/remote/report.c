@@ -51,6 +51,15 @@ set_text(struct buf *text, const char *format, va_list args)
 	buf_add_char(text, '\n');
 }
 
+size_t
+report_pending_from(const struct report *report, size_t i)
+{
+	while (i < report->count &&
+	       report->recipients[i].state == RECIPIENT_REJECTED)
+		i++;
+	return i;
+}
+
 void
 report_set(struct report *report, char letter, const char *format, ...)
 {

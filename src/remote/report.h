@@ -33,6 +33,12 @@ struct report {
 int report_init(struct report *report, char *const *addresses, size_t count);
 void report_free(struct report *report);
 
+/*
+ * The first recipient from index i on that no exchanger has rejected yet, or
+ * their count.
+ */
+size_t report_pending_from(const struct report *report, size_t i);
+
 /* Says how the message fared, instead of what was said before. */
 void report_set(struct report *report, char letter, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

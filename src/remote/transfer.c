@@ -59,16 +59,6 @@ is_positive(const struct peer *s)
 	return s->code >= 200 && s->code < 300;
 }
 
-/* The first recipient from index i on that no exchanger has rejected yet. */
-static size_t
-pending_from(const struct report *report, size_t i)
-{
-	while (i < report->count &&
-	       report->recipients[i].state == RECIPIENT_REJECTED)
-		i++;
-	return i;
-}
-
 static void
 add_mail(struct transfer *t, struct buf *out)
 {
@@ -89,7 +79,7 @@ add_mail(struct transfer *t, struct buf *out)
 static void
 add_rcpt(struct transfer *t, struct progress *p, struct buf *out)
 {
-	size_t i = pending_from(t->report, p->next_sent);
+	size_t i = report_pending_from(t->report, p->next_sent);
 
 	p->next_sent = i + 1;
 	buf_add_str(out, "RCPT TO:<");
@@ -131,7 +121,7 @@ may_send(const struct transfer *t, const struct progress *p)
 static void
 take_rcpt_reply(struct transfer *t, struct progress *p)
 {
-	size_t i = pending_from(t->report, p->next_answered);
+	size_t i = report_pending_from(t->report, p->next_answered);
 	struct recipient *recipient = &t->report->recipients[i];
 	const struct peer *s = t->peer;
 

@@ -5,6 +5,7 @@
 #include "smtp/lmtp.h"
 #include "base/clock.h"
 #include "base/dns.h"
+#include "base/endpoint.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "mail/address.h"
@@ -15,7 +16,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -78,26 +78,11 @@ deadline(const struct conversation *c, int64_t ms)
 static enum lmtp_outcome
 connect_path(struct conversation *c, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int64_t until = deadline(c, c->times->connect_ms);
 
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return LMTP_CONNECT;
-	}
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0)
-		return LMTP_CONNECT;
-	/* A server whose queue is full says EAGAIN. */
-	while (
-	    connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		if ((errno != EAGAIN && errno != EINTR) ||
-		    clock_mono_ms() >= until)
-			return LMTP_CONNECT;
-		clock_sleep_ms(50);
-	}
-	return LMTP_DELIVERED;
+	return endpoint_connect_local(path, SOCK_STREAM, until, &c->fd) == 0
+		   ? LMTP_DELIVERED
+		   : LMTP_CONNECT;
 }
 
 /* "localhost" needs no name server, and is in none. */

@@ -44,28 +44,6 @@ parse_section(struct strv line, enum plugin_stage *stage)
 	return QE_SYNTAX;
 }
 
-/* Splits line, which it changes, at blanks. */
-static int
-split(struct buf *line, char ***argv)
-{
-	const char *words[PLUGIN_WORDS_MAX + 1];
-	size_t count = 0;
-
-	for (size_t i = 0; i < line->len; i++)
-		if (line->data[i] == ' ' || line->data[i] == '\t')
-			line->data[i] = '\0';
-	for (size_t i = 0; i < line->len; i += strlen(line->data + i) + 1) {
-		if (line->data[i] == '\0')
-			continue;
-		if (count == PLUGIN_WORDS_MAX)
-			return QE_LIMIT;
-		words[count++] = line->data + i;
-	}
-	words[count] = NULL;
-	*argv = spawn_argv(words);
-	return *argv == NULL ? QE_NOMEM : 0;
-}
-
 static int
 make_argv(struct strv line, char ***argv)
 {
@@ -83,7 +61,7 @@ make_argv(struct strv line, char ***argv)
 		*argv = spawn_argv(words);
 		r = *argv == NULL ? QE_NOMEM : 0;
 	} else {
-		r = split(&copy, argv);
+		r = spawn_argv_split(&copy, argv);
 	}
 	buf_free(&copy);
 	return r;

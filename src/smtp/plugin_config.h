@@ -22,7 +22,6 @@ enum plugin_stage {
 
 enum {
 	PLUGINS_MAX = 64,      /* in the file */
-	PLUGIN_WORDS_MAX = 64, /* of one line */
 	PLUGIN_LINE_MAX = 4096 /* bytes of one line */
 };
 

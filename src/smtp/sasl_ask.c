@@ -1,47 +1,19 @@
 /* The server's side of the socket of qmail-authd(8). */
 #include "smtp/sasl_ask.h"
-#include "base/clock.h"
+#include "base/endpoint.h"
 #include "base/error.h"
 #include "base/io.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #define PREFIX "unix:"
-
-enum { CONNECT_PAUSE_MS = 20 }; /* while its queue is full */
 
 bool
 sasl_ask_is_socket(const char *checker)
 {
 	return strncmp(checker, PREFIX, sizeof(PREFIX) - 1) == 0;
-}
-
-/* Does not wait for an answer; a full queue is tried again. */
-static int
-reach(const char *path, int64_t deadline_ms, int *fd)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-
-	if (len == 0 || len >= sizeof(address.sun_path))
-		return QE_LIMIT;
-	memcpy(address.sun_path, path, len);
-	*fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd < 0)
-		return QE_SYS;
-	while (connect(*fd, (const struct sockaddr *)&address,
-		   sizeof(address)) != 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			return QE_SYS;
-		if (clock_mono_ms() >= deadline_ms)
-			return QE_TIMEOUT;
-		clock_sleep_ms(CONNECT_PAUSE_MS);
-	}
-	return 0;
 }
 
 static void
@@ -113,7 +85,8 @@ sasl_ask(struct sasl *x, struct sasl_checker *how, struct buf *challenge)
 	char reply[SASL_REPLY_MAX];
 	ssize_t got = 0;
 	int fd = -1;
-	int r = reach(path, how->deadline_ms, &fd);
+	int r =
+	    endpoint_connect_local(path, SOCK_SEQPACKET, how->deadline_ms, &fd);
 
 	buf_reset(challenge);
 	how->trouble = NULL;

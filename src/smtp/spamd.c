@@ -43,16 +43,6 @@ spamd_add_score(struct buf *out, int score)
 	    tenths / 10, tenths % 10);
 }
 
-static struct strv
-next_line(struct strv *rest)
-{
-	struct strv line = strv_cut(rest, '\n', NULL);
-
-	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-		line.len--;
-	return line;
-}
-
 /* "SPAMD/1.1 0 EX_OK"; rspamd may say RSPAMD or SPAMD, and any version. */
 static bool
 is_success(struct strv line)
@@ -127,10 +117,10 @@ spamd_parse(struct strv response, struct spamd_result *out, struct buf *tests)
 	struct spamd_result result;
 	bool found = false;
 
-	if (!is_success(next_line(&rest)))
+	if (!is_success(strv_cut_line(&rest)))
 		return QE_SYNTAX;
 	while (rest.len > 0) {
-		struct strv line = next_line(&rest);
+		struct strv line = strv_cut_line(&rest);
 
 		if (line.len == 0)
 			break;
@@ -143,6 +133,6 @@ spamd_parse(struct strv response, struct spamd_result *out, struct buf *tests)
 	if (!found)
 		return QE_SYNTAX;
 	*out = result;
-	add_tests(next_line(&rest), tests);
+	add_tests(strv_cut_line(&rest), tests);
 	return tests->err;
 }

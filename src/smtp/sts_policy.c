@@ -8,17 +8,6 @@
 
 #include <string.h>
 
-/* One line without its LF or CR LF. */
-static struct strv
-next_line(struct strv *rest)
-{
-	struct strv line = strv_cut(rest, '\n', NULL);
-
-	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-		line.len--;
-	return line;
-}
-
 /* "key: value" with any blanks; false without a colon. */
 static bool
 split_field(struct strv line, struct strv *key, struct strv *value)
@@ -132,7 +121,7 @@ sts_policy_parse(struct strv text, struct sts_policy *out)
 		return QE_SYNTAX;
 	while (text.len > 0) {
 		struct strv key, value;
-		struct strv line = next_line(&text);
+		struct strv line = strv_cut_line(&text);
 		int r = 0;
 
 		if (split_field(line, &key, &value))
@@ -236,7 +225,7 @@ sts_file_parse(struct strv text, struct sts_file *out)
 	out->policy.mx_count = 0;
 	out->policy.max_age = 0;
 	while (r == 0 && text.len > 0) {
-		struct strv key, value, line = next_line(&text);
+		struct strv key, value, line = strv_cut_line(&text);
 
 		if (line.len == 0) {
 			out->text = text;

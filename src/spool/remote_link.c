@@ -1,88 +1,34 @@
 /* Codec and transport of the resident qmail-remote's socket; see the header. */
 #include "spool/remote_link.h"
 #include "base/error.h"
-
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "base/fdpass.h"
 
 enum { RESULT_HEAD = 6 }; /* bytes of number and length */
-
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
 
 int
 remote_link_send(int fd, struct strv packet, int passed_fd)
 {
-	union control control = { .bytes = { 0 } };
 	/* sendmsg(2) only reads, but its iovec is not const. */
 	union {
 		const char *in;
 		void *out;
 	} bytes = { .in = packet.ptr };
 	struct iovec part = { bytes.out, packet.len };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t did;
 
-	if (passed_fd >= 0) {
-		struct cmsghdr *head;
-
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
-		head = CMSG_FIRSTHDR(&message);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(head), &passed_fd, sizeof(int));
-	}
-	do
-		did = sendmsg(fd, &message, MSG_NOSIGNAL);
-	while (did < 0 && errno == EINTR);
-	return did < 0 ? QE_SYS : 0;
-}
-
-/* The one descriptor that there is room for, or -1. */
-static int
-taken_fd(struct msghdr *message)
-{
-	struct cmsghdr *head = CMSG_FIRSTHDR(message);
-	int fd = -1;
-
-	if (head != NULL && head->cmsg_level == SOL_SOCKET &&
-	    head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(head), sizeof(int));
-	return fd;
+	return fdpass_send(fd, &part, 1, passed_fd);
 }
 
 int
 remote_link_receive(
     int fd, char *data, size_t cap, struct strv *packet, int *passed_fd)
 {
-	union control control;
 	struct iovec part = { data, cap };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t got;
+	size_t len;
+	int r = fdpass_receive(fd, &part, 1, &len, passed_fd);
 
-	if (passed_fd != NULL) {
-		*passed_fd = -1;
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
-	}
-	do
-		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return errno == ECONNRESET ? QE_EOF : QE_SYS;
-	if (passed_fd != NULL)
-		*passed_fd = taken_fd(&message);
-	if (got == 0)
-		return QE_EOF;
-	*packet = strv_from(data, (size_t)got);
-	return (message.msg_flags & MSG_TRUNC) != 0 ? QE_SYNTAX : 0;
+	if (r == 0)
+		*packet = strv_from(data, len);
+	return r;
 }
 
 void

@@ -60,9 +60,9 @@ struct remote_job {
  */
 int remote_link_send(int fd, struct strv packet, int passed_fd);
 /*
- * Receives one packet of at most cap bytes.  0, QE_EOF, QE_SYNTAX (cut, or
- * empty), QE_SYS.  *passed_fd is -1 or the caller's to close, close-on-exec;
- * with passed_fd NULL no descriptor is taken from anybody.
+ * Receives one packet of at most cap bytes.  0, QE_EOF (also of an empty one),
+ * QE_SYNTAX (cut), QE_SYS.  *passed_fd is -1 or the caller's to close,
+ * close-on-exec; with passed_fd NULL no descriptor is taken from anybody.
  */
 int remote_link_receive(
     int fd, char *data, size_t cap, struct strv *packet, int *passed_fd);

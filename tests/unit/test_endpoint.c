@@ -92,6 +92,45 @@ test_connect_local(void **state)
 }
 
 static void
+test_connect_local_of_other_type(void **state)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char dir[] = "/tmp/qmail-md-unit-XXXXXX";
+	char path[64], longer[200];
+	int fd = -1, listener;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+	    bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(
+	    endpoint_connect_local(path, SOCK_STREAM, IO_FOREVER, &fd), QE_SYS);
+	assert_int_equal(errno, EPROTOTYPE);
+	assert_int_equal(
+	    endpoint_connect_local(path, SOCK_SEQPACKET, IO_FOREVER, &fd), 0);
+	io_close(&fd);
+	assert_int_equal(endpoint_connect_local(
+			     path, SOCK_SEQPACKET, clock_mono_ms() - 1, &fd),
+	    QE_TIMEOUT);
+	assert_int_equal(errno, ETIMEDOUT);
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(
+	    endpoint_connect_local(longer, SOCK_STREAM, IO_FOREVER, &fd),
+	    QE_LIMIT);
+	assert_int_equal(errno, ENAMETOOLONG);
+	assert_int_equal(
+	    endpoint_connect_local("", SOCK_STREAM, IO_FOREVER, &fd), QE_LIMIT);
+	io_close(&listener);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void
 test_connect_tcp_does_not_wait(void **state)
 {
 	struct endpoint e;
@@ -117,6 +156,7 @@ main(void)
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_parse_long_path),
 		cmocka_unit_test(test_connect_local),
+		cmocka_unit_test(test_connect_local_of_other_type),
 		cmocka_unit_test(test_connect_tcp_does_not_wait),
 	};
 

@@ -1,5 +1,6 @@
 /* smtp/plugin_config: sections, lines, and what is none. */
 #include "base/error.h"
+#include "base/spawn.h"
 #include "smtp/plugin_config.h"
 #include "unit.h"
 
@@ -97,7 +98,7 @@ test_plugin_config_limits(void **state)
 	assert_int_equal(parse(buf_cstr(&text), &c, &err), QE_LIMIT);
 	buf_reset(&text);
 	buf_add_str(&text, "[mail]\n");
-	for (int i = 0; i <= PLUGIN_WORDS_MAX; i++)
+	for (int i = 0; i <= SPAWN_WORDS_MAX; i++)
 		buf_add_str(&text, " x");
 	assert_int_equal(parse(buf_cstr(&text), &c, &err), QE_LIMIT);
 	buf_reset(&text);

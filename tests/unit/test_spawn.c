@@ -257,6 +257,37 @@ test_spawn_argv_copies(void **state)
 	free(argv);
 }
 
+static void
+test_spawn_argv_split(void **state)
+{
+	struct buf line = BUF_INIT;
+	char **argv = NULL;
+
+	(void)state;
+	buf_add_str(&line, " \ta b\t\tlong-word ");
+	assert_int_equal(spawn_argv_split(&line, &argv), 0);
+	assert_string_equal(argv[0], "a");
+	assert_string_equal(argv[1], "b");
+	assert_string_equal(argv[2], "long-word");
+	assert_null(argv[3]);
+	free(argv);
+	buf_reset(&line);
+	buf_add_str(&line, " \t ");
+	assert_int_equal(spawn_argv_split(&line, &argv), 0);
+	assert_null(argv);
+	buf_reset(&line);
+	for (int i = 0; i < SPAWN_WORDS_MAX; i++)
+		buf_add_str(&line, "x ");
+	assert_int_equal(spawn_argv_split(&line, &argv), 0);
+	assert_non_null(argv);
+	free(argv);
+	buf_reset(&line);
+	for (int i = 0; i <= SPAWN_WORDS_MAX; i++)
+		buf_add_str(&line, "x ");
+	assert_int_equal(spawn_argv_split(&line, &argv), QE_LIMIT);
+	buf_free(&line);
+}
+
 static pid_t
 start_script(const char *script)
 {
@@ -408,6 +439,7 @@ main(void)
 		TEST(test_spawn_searches_the_path),
 		TEST(test_spawn_long_path_is_searched_as_far_as_it_goes),
 		TEST(test_spawn_argv_copies),
+		TEST(test_spawn_argv_split),
 		TEST(test_spawn_wait_until_gives_the_status),
 		TEST(test_spawn_has_ended),
 		TEST(test_spawn_kills_the_group_after_the_deadline),

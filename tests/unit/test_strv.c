@@ -63,6 +63,20 @@ test_strv_slices(void **state)
 }
 
 static void
+test_strv_cut_line(void **state)
+{
+	struct strv rest = STRV("a\r\nb\r\r\n\nend\r");
+
+	(void)state;
+	assert_view(strv_cut_line(&rest), "a");
+	assert_view(strv_cut_line(&rest), "b\r");
+	assert_view(strv_cut_line(&rest), "");
+	assert_view(strv_cut_line(&rest), "end");
+	assert_int_equal(rest.len, 0);
+	assert_view(strv_cut_line(&rest), "");
+}
+
+static void
 test_strv_cut(void **state)
 {
 	struct strv rest = STRV("a:b:");
@@ -135,6 +149,7 @@ main(void)
 		cmocka_unit_test(test_strv_finds),
 		cmocka_unit_test(test_strv_slices),
 		cmocka_unit_test(test_strv_cut),
+		cmocka_unit_test(test_strv_cut_line),
 		cmocka_unit_test(test_strv_to_u64),
 		cmocka_unit_test(test_ascii),
 	};

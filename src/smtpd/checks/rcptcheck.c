@@ -19,7 +19,6 @@
 
 enum {
 	PROGRAM_BYTES_MAX = 4096,
-	PROGRAM_WORDS_MAX = 64,
 	EXIT_GOOD = 0,
 	EXIT_INTERNAL = 3, /* and whatever is not in the table */
 	EXIT_GREYLISTING = 112
@@ -52,30 +51,6 @@ static const struct {
 	{ 112, 421, "4.3.0", UNVERIFIED "(greylisting)"                },
 };
 
-/* Splits the line, which must be a C string, into words. */
-static int
-split(struct buf *line, struct rcptcheck *out)
-{
-	const char *words[PROGRAM_WORDS_MAX + 1];
-	size_t count = 0;
-
-	for (size_t i = 0; i < line->len; i++)
-		if (line->data[i] == ' ' || line->data[i] == '\t')
-			line->data[i] = '\0';
-	for (size_t i = 0; i < line->len; i += strlen(line->data + i) + 1) {
-		if (line->data[i] == '\0')
-			continue;
-		if (count == PROGRAM_WORDS_MAX)
-			return QE_LIMIT;
-		words[count++] = line->data + i;
-	}
-	words[count] = NULL;
-	if (count == 0)
-		return 0;
-	out->argv = spawn_argv(words);
-	return out->argv == NULL ? QE_NOMEM : 0;
-}
-
 static int
 load(struct rcptcheck *out, struct control_error *err)
 {
@@ -85,7 +60,7 @@ load(struct rcptcheck *out, struct control_error *err)
 	if (r == 0 && buf_cstr(&line) == NULL)
 		r = QE_NOMEM;
 	if (r == 0)
-		r = split(&line, out);
+		r = spawn_argv_split(&line, &out->argv);
 	if (r == QE_LIMIT)
 		*err = (struct control_error){ "control/rcptcheck: too long" };
 	buf_free(&line);
