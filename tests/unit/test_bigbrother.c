@@ -1,6 +1,6 @@
 /* Watched addresses of control/bigbrother. */
 #include "queue/bigbrother.h"
-#include "spool_scratch.h"
+#include "scratch.h"
 
 static int
 enter(void **state)

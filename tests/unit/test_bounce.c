@@ -1,6 +1,6 @@
 /* send/bounce: paragraphs and the message around them, byte for byte. */
+#include "scratch.h"
 #include "send/send.h"
-#include "spool_scratch.h"
 
 static void
 expect_paragraph(struct strv recipient, struct strv report, struct strv want)

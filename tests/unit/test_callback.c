@@ -1,29 +1,11 @@
 /* What callbacks leave on disk, the exchangers of literals, the two checks'
  * places in the pipeline. */
+#include "scratch.h"
 #include "smtpd/callback_cache.h"
 #include "smtpd/checks/list.h"
 #include "smtpd/exchangers.h"
 #include "smtpd/origin.h"
 #include "smtpd_session.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	return chdir(directory);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
 
 static void
 test_record_round_trip(void **state)
@@ -190,8 +172,8 @@ main(void)
 		cmocka_unit_test(test_askable),
 		cmocka_unit_test(test_literals),
 		cmocka_unit_test(test_skips),
-		cmocka_unit_test_setup_teardown(
-		    test_off_and_broken_without_dns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_off_and_broken_without_dns,
+		    scratch_enter, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

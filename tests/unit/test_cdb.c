@@ -1,27 +1,9 @@
 /* Unit tests of base/cdb.c: good files, damaged files, files in change. */
 #include "base/cdb.h"
 #include "base/file.h"
-#include "unit.h"
+#include "scratch.h"
 
 enum { KEYS = 300 };
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	return chdir(directory);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
 
 /* key0 to key299, each with the value "value<n>"; key7 a second time. */
 static void
@@ -295,5 +277,5 @@ main(void)
 		cmocka_unit_test(test_empty_cdb),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -1,27 +1,8 @@
 /* control/checks: names and modes, and that qmail-smtpd knows the same. */
 #include "base/error.h"
 #include "conf/check_modes.h"
+#include "scratch.h"
 #include "smtpd/checks/list.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	return mkdir("control", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
 
 static void
 test_modes_are_found(void **state)
@@ -103,11 +84,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_modes_are_found, setup, teardown),
+		    test_modes_are_found, scratch_enter_control, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_what_makes_no_sense_is_named, setup, teardown),
+		    test_what_makes_no_sense_is_named, scratch_enter_control,
+		    scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_names_are_those_of_the_list, setup, teardown),
+		    test_names_are_those_of_the_list, scratch_enter_control,
+		    scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

@@ -3,26 +3,7 @@
 
 #include "conf/mfcheck.h"
 #include "conf/nets.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	return mkdir("control", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
+#include "scratch.h"
 
 static bool
 has(const char *net, const char *ip)
@@ -216,8 +197,10 @@ main(void)
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_public),
-		cmocka_unit_test_setup_teardown(test_nets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_nets, scratch_enter_control, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_times, scratch_enter_control, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

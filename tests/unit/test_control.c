@@ -2,9 +2,7 @@
 #include "base/env.h"
 #include "conf/control.h"
 #include "conf/control_file.h"
-#include "unit.h"
-
-static char directory[64];
+#include "scratch.h"
 
 static void
 put_bytes(const char *name, const char *bytes, size_t n)
@@ -19,23 +17,6 @@ static void
 put(const char *name, const char *text)
 {
 	put_bytes(name, text, strlen(text));
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	return mkdir("control", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
 }
 
 static void
@@ -366,7 +347,8 @@ test_set_many_in_any_order(void **state)
 	control_set_free(&set);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, scratch_enter_control, scratch_leave)
 
 int
 main(void)

@@ -1,26 +1,7 @@
 /* control/datechecks: prefixes and days. */
 #include "base/error.h"
 #include "conf/date_rules.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	return mkdir("control", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
+#include "scratch.h"
 
 static void
 test_prefixes_have_days(void **state)
@@ -82,12 +63,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_prefixes_have_days, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_no_file_is_no_rule, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_what_is_no_number_of_days, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prefixes_have_days,
+		    scratch_enter_control, scratch_leave),
+		cmocka_unit_test_setup_teardown(test_no_file_is_no_rule,
+		    scratch_enter_control, scratch_leave),
+		cmocka_unit_test_setup_teardown(test_what_is_no_number_of_days,
+		    scratch_enter_control, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

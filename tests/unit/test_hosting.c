@@ -5,25 +5,7 @@
 #include "hosting/dotfile.h"
 #include "hosting/lines.h"
 #include "hosting/names.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	return chdir(directory);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
+#include "scratch.h"
 
 static void
 test_domains(void **state)
@@ -254,14 +236,16 @@ main(void)
 		cmocka_unit_test(test_locals),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_targets),
-		cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_lines_with_an_end, setup, teardown),
+		    test_lines, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_lines_that_are_too_many, setup, teardown),
+		    test_lines_with_an_end, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_lines_that_are_too_many, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_values),
-		cmocka_unit_test_setup_teardown(test_dotfiles, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_dotfiles, scratch_enter, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,26 +1,7 @@
 /* Unit tests of conf/hosts.c: most specific first, closed when in doubt. */
 #include "base/cdb.h"
 #include "conf/hosts.h"
-#include "unit.h"
-
-static char directory[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	return mkdir("control", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
-}
+#include "scratch.h"
 
 static struct control_set
 parse(struct strv text)
@@ -187,7 +168,8 @@ test_rcpthosts_missing_means_own_names(void **state)
 	assert_int_equal(find_once(STRV("")), QE_ABSENT);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, scratch_enter_control, scratch_leave)
 
 int
 main(void)

@@ -1,7 +1,7 @@
 /* Layout, paths and ids of the queue; the records of its files. */
 #include "base/error.h"
+#include "scratch.h"
 #include "spool/queue.h"
-#include "spool_scratch.h"
 
 static void
 make_dir(const char *format, unsigned n)

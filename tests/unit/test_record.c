@@ -1,7 +1,7 @@
 /* send/record and send/dirwalk: records on disk, and ids found there. */
+#include "scratch.h"
 #include "send/dirwalk.h"
 #include "send/record.h"
-#include "spool_scratch.h"
 
 static const struct queue_layout layout = { 3, false };
 

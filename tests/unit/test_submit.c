@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/io.h"
+#include "scratch.h"
 #include "spool/submit.h"
 #include "spool/submit_child.h"
-#include "spool_scratch.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* The table of addresses that timed out. */
 #include "base/error.h"
+#include "scratch.h"
 #include "spool/tcpto.h"
-#include "spool_scratch.h"
 
 #include <sys/socket.h>
 

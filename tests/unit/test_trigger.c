@@ -1,6 +1,6 @@
 /* Both ends of lock/trigger. */
+#include "scratch.h"
 #include "spool/trigger.h"
-#include "spool_scratch.h"
 
 enum { MANY = 64 };
 

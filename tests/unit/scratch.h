@@ -1,6 +1,6 @@
-/* A private working directory for each test; relative paths, as in a queue. */
-#ifndef SPOOL_SCRATCH_H
-#define SPOOL_SCRATCH_H
+/* A private working directory for a test; relative paths, as in a home. */
+#ifndef SCRATCH_H
+#define SCRATCH_H
 
 #include "unit.h"
 
@@ -22,6 +22,15 @@ scratch_enter(void **state)
 		return -1;
 	*state = s;
 	return 0;
+}
+
+/* The same, with an empty control/. */
+static inline int
+scratch_enter_control(void **state)
+{
+	int r = scratch_enter(state);
+
+	return r == 0 ? mkdir("control", 0700) : r;
 }
 
 static inline int
