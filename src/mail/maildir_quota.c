@@ -19,6 +19,8 @@
 
 static const char size_file[] = "maildirsize";
 
+enum { NOTE_TRIES = 100 }; /* each fails only if somebody counts again */
+
 /* Parses what the file says; a sum that is no good is counted anew. */
 static int
 load(struct maildir_quota *q)
@@ -200,9 +202,28 @@ count_all(int fd, struct maildirsize *sum)
 	return r;
 }
 
-/* A new file, complete before it has the name; q->fd is then of that one. */
+/*
+ * What others have noted in the old file since the count began: it may be in
+ * the count or not.  A sum that is too high costs a count, one that is too low
+ * would let the quota be passed.
+ */
 static void
-write_anew(struct maildir_quota *q)
+carry_over(int from, off_t start, int to)
+{
+	char text[1024];
+	ssize_t got;
+
+	while ((got = pread(from, text, sizeof(text), start)) > 0 &&
+	       io_write_all(to, text, (size_t)got) == 0)
+		start += got;
+}
+
+/*
+ * A new file, complete before it has the name; q->fd is then of that one.
+ * start is where the old one ended when the count began.
+ */
+static void
+write_anew(struct maildir_quota *q, off_t start)
 {
 	struct buf text = BUF_LIMIT(MAILDIR_QUOTA_FILE_MAX);
 	struct timespec now = { .tv_sec = 0 };
@@ -221,6 +242,7 @@ write_anew(struct maildir_quota *q)
 		if (text.err == 0 &&
 		    io_write_all(fd, text.data, text.len) == 0 &&
 		    renameat(q->dir_fd, name, q->dir_fd, size_file) == 0) {
+			carry_over(q->fd, start, fd);
 			io_close(&q->fd);
 			q->fd = fd;
 			fd = -1;
@@ -235,13 +257,14 @@ write_anew(struct maildir_quota *q)
 static int
 count(struct maildir_quota *q)
 {
+	off_t start = lseek(q->fd, 0, SEEK_END);
 	int r = count_all(q->dir_fd, &q->size);
 
 	if (r != 0)
 		return r;
 	q->size.lines = 1;
 	q->counted = true;
-	write_anew(q);
+	write_anew(q, start);
 	return 0;
 }
 
@@ -269,6 +292,32 @@ maildir_quota_admit(struct maildir_quota *q, int64_t bytes)
 	return maildirsize_admits(&q->size, bytes, 1) ? 0 : QE_LIMIT;
 }
 
+/* Somebody has counted meanwhile, and has put a new file in its place. */
+static bool
+is_replaced(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Until it is in the file that has the name. */
+static void
+note_in_new(const struct maildir_quota *q, struct strv line)
+{
+	bool is_noted = false;
+
+	for (int i = 0; i < NOTE_TRIES && !is_noted; i++) {
+		int fd = openat(q->dir_fd, size_file,
+		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+		is_noted = fd < 0 ||
+			   io_write_all(fd, line.ptr, line.len) != 0 ||
+			   !is_replaced(fd);
+		io_close(&fd);
+	}
+}
+
 void
 maildir_quota_note(struct maildir_quota *q, int64_t bytes, int64_t messages)
 {
@@ -277,8 +326,8 @@ maildir_quota_note(struct maildir_quota *q, int64_t bytes, int64_t messages)
 
 	maildirsize_add_line(&line, bytes, messages);
 	if (q->fd >= 0 && line.err == 0 &&
-	    io_write_all(q->fd, line.data, line.len) != 0)
-		errno = saved;
+	    io_write_all(q->fd, line.data, line.len) == 0 && is_replaced(q->fd))
+		note_in_new(q, buf_view(&line));
 	buf_free(&line);
 	errno = saved;
 }

@@ -4,7 +4,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 enum { OLD_SECONDS = 2 * MAILDIR_QUOTA_TRUST };
 
@@ -175,6 +177,98 @@ test_quota_removed(void **state)
 	close(fd);
 }
 
+/* Somebody has counted between our opening the file and our noting. */
+static void
+test_quota_note_finds_the_new_file(void **state)
+{
+	int maildir = open("M", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct maildir_quota ours, others;
+
+	(void)state;
+	unit_write("M/maildirsize", STRV("1000S\n"));
+	assert_int_equal(maildir_quota_open(maildir, false, &ours), 0);
+	assert_int_equal(maildir_quota_open(maildir, false, &others), 0);
+	assert_int_equal(maildir_quota_admit(&others, 10), 0);
+	maildir_quota_note(&ours, 17, 1);
+	expect_file("M/maildirsize", "1000S\n0 0\n17 1\n");
+	maildir_quota_close(&ours);
+	maildir_quota_close(&others);
+	close(maildir);
+}
+
+enum { NOTERS = 4, NOTES = 250 };
+
+/* Delivers and notes as fast as it can. */
+static _Noreturn void
+deliver_many(int maildir, int number)
+{
+	for (int i = 0; i < NOTES; i++) {
+		struct maildir_quota q;
+		char name[64];
+		int fd;
+
+		if (maildir_quota_open(maildir, false, &q) != 0)
+			_exit(1);
+		snprintf(name, sizeof(name), "M/new/%d.%d,S=10", i, number);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		if (fd < 0)
+			_exit(1);
+		close(fd);
+		maildir_quota_note(&q, 10, 1);
+		maildir_quota_close(&q);
+	}
+	_exit(0);
+}
+
+static _Noreturn void
+count_for_ever(int maildir)
+{
+	for (;;) {
+		struct maildir_quota q;
+
+		if (maildir_quota_open(maildir, false, &q) != 0)
+			_exit(1);
+		q.size.lines = 0; /* as if the sum could not be trusted */
+		(void)maildir_quota_admit(&q, 1);
+		maildir_quota_close(&q);
+	}
+}
+
+/* A sum that forgets what was delivered would let the quota be passed. */
+static void
+test_quota_counts_lose_no_note(void **state)
+{
+	int maildir = open("M", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t pids[NOTERS], counter;
+	struct maildirsize size;
+	struct buf text;
+	int status;
+
+	(void)state;
+	unit_write("M/maildirsize", STRV("100000000S\n"));
+	counter = fork();
+	if (counter == 0)
+		count_for_ever(maildir);
+	for (int i = 0; i < NOTERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			deliver_many(maildir, i);
+	}
+	for (int i = 0; i < NOTERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	kill(counter, SIGKILL);
+	assert_int_equal(waitpid(counter, &status, 0), counter);
+	assert_true(WIFSIGNALED(status));
+	text = unit_read("M/maildirsize");
+	assert_int_equal(maildirsize_parse(buf_view(&text), &size), 0);
+	assert_true(size.messages >= NOTERS * NOTES);
+	assert_int_equal(size.bytes, 10 * size.messages);
+	buf_free(&text);
+	close(maildir);
+}
+
 static void
 test_quota_admit_leaks_nothing(void **state)
 {
@@ -211,6 +305,8 @@ main(void)
 		TEST(test_quota_that_is_none_defers),
 		TEST(test_quota_of_a_folder_is_its_parents),
 		TEST(test_quota_removed),
+		TEST(test_quota_note_finds_the_new_file),
+		TEST(test_quota_counts_lose_no_note),
 		TEST(test_quota_admit_leaks_nothing),
 	};
 
