@@ -34,6 +34,7 @@ service pop3-login {{
   }}
   process_min_avail = 1
 }}
+{more}
 """
 
 
@@ -42,9 +43,10 @@ def usable():
 
 
 class Dovecot:
-    """start() serves the Maildir by POP3 on self.port, to joe, secret."""
+    """start() serves the Maildir by POP3 on self.port, to joe, secret; more
+    is text for its configuration."""
 
-    def __init__(self, maildir):
+    def __init__(self, maildir, more=""):
         self.base = tempfile.mkdtemp(prefix="bench-dovecot-", dir="/tmp")
         os.chmod(self.base, 0o755)
         self.port = lib.free_port()
@@ -52,7 +54,8 @@ class Dovecot:
         os.makedirs(f"{self.base}/home")
         shutil.chown(f"{self.base}/home", 65534)
         with open(f"{self.base}/conf", "w") as f:
-            f.write(CONF.format(base=self.base, mail=maildir, port=self.port))
+            f.write(CONF.format(base=self.base, mail=maildir, port=self.port,
+                                more=more))
 
     def start(self):
         self.process = subprocess.Popen(
