@@ -6,6 +6,7 @@
 #include "mail/maildir_quota.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/io.h"
 
 #include <dirent.h>
@@ -19,7 +20,10 @@
 
 static const char size_file[] = "maildirsize";
 
-enum { NOTE_TRIES = 100 }; /* each fails only if somebody counts again */
+enum {
+	NOTE_TRIES = 100, /* each fails only if somebody counts again */
+	CARRIED_MAX = 1 << 20
+};
 
 /* Parses what the file says; a sum that is no good is counted anew. */
 static int
@@ -205,17 +209,30 @@ count_all(int fd, struct maildirsize *sum)
 /*
  * What others have noted in the old file since the count began: it may be in
  * the count or not.  A sum that is too high costs a count, one that is too low
- * would let the quota be passed.
+ * would let the quota be passed; so nothing is taken off.
  */
 static void
 carry_over(int from, off_t start, int to)
 {
-	char text[1024];
-	ssize_t got;
+	struct buf text = BUF_LIMIT(CARRIED_MAX), kept = BUF_LIMIT(CARRIED_MAX);
+	struct strv rest;
 
-	while ((got = pread(from, text, sizeof(text), start)) > 0 &&
-	       io_write_all(to, text, (size_t)got) == 0)
-		start += got;
+	if (lseek(from, start, SEEK_SET) == start &&
+	    file_read_fd(from, &text) == 0) {
+		rest = buf_view(&text);
+		while (rest.len > 0) {
+			struct strv line = strv_cut(&rest, '\n', NULL);
+
+			if (strv_find(line, '-') != STRV_NPOS)
+				continue;
+			buf_add_view(&kept, line);
+			buf_add_char(&kept, '\n');
+		}
+		if (kept.err == 0 && kept.len > 0)
+			(void)!io_write_all(to, kept.data, kept.len);
+	}
+	buf_free(&text);
+	buf_free(&kept);
 }
 
 /*
@@ -326,7 +343,8 @@ maildir_quota_note(struct maildir_quota *q, int64_t bytes, int64_t messages)
 
 	maildirsize_add_line(&line, bytes, messages);
 	if (q->fd >= 0 && line.err == 0 &&
-	    io_write_all(q->fd, line.data, line.len) == 0 && is_replaced(q->fd))
+	    io_write_all(q->fd, line.data, line.len) == 0 && bytes > 0 &&
+	    is_replaced(q->fd))
 		note_in_new(q, buf_view(&line));
 	buf_free(&line);
 	errno = saved;

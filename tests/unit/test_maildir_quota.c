@@ -191,6 +191,9 @@ test_quota_note_finds_the_new_file(void **state)
 	assert_int_equal(maildir_quota_admit(&others, 10), 0);
 	maildir_quota_note(&ours, 17, 1);
 	expect_file("M/maildirsize", "1000S\n0 0\n17 1\n");
+	/* What was taken away may not have been counted: not twice. */
+	maildir_quota_note(&ours, -5, -1);
+	expect_file("M/maildirsize", "1000S\n0 0\n17 1\n");
 	maildir_quota_close(&ours);
 	maildir_quota_close(&others);
 	close(maildir);
