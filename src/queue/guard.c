@@ -93,6 +93,7 @@ guard_signals(void)
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		handle(fatal[i], on_crash);
 	handle(SIGALRM, on_alarm);
+	handle(SIGTERM, SIG_DFL); /* a wrapper may have ignored it */
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 

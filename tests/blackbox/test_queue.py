@@ -331,7 +331,8 @@ def test_signals_ignored(home):
     q.only(home)
 
 
-@pytest.mark.parametrize("sig,code", [(signal.SIGALRM, 52),
+@pytest.mark.parametrize("sig,code", [(signal.SIGTERM, -signal.SIGTERM),
+                                      (signal.SIGALRM, 52),
                                       (signal.SIGABRT, 81),
                                       (signal.SIGSEGV, 81)])
 def test_signals_that_end_it(home, sig, code):
