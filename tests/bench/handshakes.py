@@ -24,7 +24,7 @@ from sessions import pss
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "blackbox"))
 from tls import context, make_certificate, read_until  # noqa: E402
 
-ROUNDS = 25
+ROUNDS = 15
 CONNECTIONS = 60
 WARM = 4
 CLIENTS = 4
