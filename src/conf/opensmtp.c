@@ -96,17 +96,20 @@ touch_check(const struct stat *st)
 	return QE_SYS;
 }
 
-/* A client that is known: its file is touched by its name alone. */
+/*
+ * A client that is known: its file is touched by its name alone.  QE_ABSENT:
+ * there is none, or it is aside.  That may have happened within utimensat(2),
+ * between the look-up of the name and the stamp, and the sweeper may have
+ * judged the file before the stamp.
+ */
 static int
 touch_known(const char *path)
 {
 	struct stat st;
 
-	if (utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+	if (utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    lstat(path, &st) < 0)
 		return errno == ENOENT ? QE_ABSENT : QE_SYS;
-	/* One that is aside for a moment comes back: it is fresh now. */
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : QE_SYS;
 	return touch_check(&st);
 }
 
