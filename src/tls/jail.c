@@ -25,41 +25,10 @@ static const struct sandbox_limit limits[] = {
 	{ RLIMIT_DATA,   JAIL_DATA  },
 };
 
-/* Those of the relay first, those that open files at the end. */
+/* More than any process; those that open files stand at the end. */
 static const int calls[] = {
-	SYS_read,
-	SYS_write,
-	SYS_readv,
-	SYS_writev,
-	SYS_recvfrom,
 	SYS_recvmsg,
-	SYS_sendto,
 	SYS_shutdown,
-	SYS_close,
-	SYS_fcntl,
-#ifdef SYS_poll
-	SYS_poll,
-#endif
-	SYS_ppoll,
-	SYS_brk,
-	SYS_mmap,
-	SYS_munmap,
-	SYS_mremap,
-	SYS_madvise,
-	SYS_getrandom,
-	SYS_getpid,
-	SYS_gettid,
-	SYS_futex,
-	SYS_clock_gettime,
-	SYS_gettimeofday,
-#ifdef SYS_time
-	SYS_time,
-#endif
-	SYS_rt_sigreturn,
-	SYS_rt_sigprocmask,
-	SYS_restart_syscall,
-	SYS_exit,
-	SYS_exit_group,
 	SYS_openat,
 #ifdef SYS_open
 	SYS_open,
@@ -70,11 +39,7 @@ static const int calls[] = {
 	SYS_lseek,
 };
 
-#ifdef SYS_open
-enum { CALLS_OPEN = 6 };
-#else
-enum { CALLS_OPEN = 4 };
-#endif
+enum { CALLS = sizeof(calls) / sizeof(*calls), CALLS_LOCKED = 2 };
 
 int
 jail_keep(const int *fds, size_t count)
@@ -109,8 +74,7 @@ jail_enter(const struct jail *jail)
 int
 jail_lock(bool may_open)
 {
-	size_t count = sizeof(calls) / sizeof(*calls);
-	int r = sandbox_calls(calls, may_open ? count : count - CALLS_OPEN);
+	int r = sandbox_calls_more(calls, may_open ? CALLS : CALLS_LOCKED);
 
 	return r == QE_ABSENT ? 0 : r;
 }
