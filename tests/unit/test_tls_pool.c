@@ -98,6 +98,17 @@ begin(struct pool *p, unsigned uses)
 	assert_int_equal(pool_init(p, obey, &serve, uses), 0);
 }
 
+/* All processes are free: they are heard, and sent away. */
+static void
+end(struct pool *p)
+{
+	p->looked = -POOL_LOOK_MS;
+	pool_look(p);
+	pool_renew(p);
+	assert_int_equal(p->count, 0);
+	close(p->epoll);
+}
+
 static void
 test_one_after_the_other(void **state)
 {
@@ -123,7 +134,7 @@ test_one_after_the_other(void **state)
 	pool_renew(&p);
 	assert_int_not_equal(give_and_finish(&p, "ok"), other);
 	assert_int_equal(p.count, 1);
-	close(p.epoll);
+	end(&p);
 }
 
 static void
@@ -140,8 +151,7 @@ test_renewed_while_busy(void **state)
 	finish(&held);
 	assert_int_not_equal(give_and_finish(&p, "ok"), old);
 	assert_int_equal(p.count, 1);
-	pool_renew(&p);
-	close(p.epoll);
+	end(&p);
 }
 
 static void
@@ -155,7 +165,7 @@ test_single_use(void **state)
 	first = give_and_finish(&p, "ok");
 	assert_int_equal(p.count, 0);
 	assert_int_not_equal(give_and_finish(&p, "ok"), first);
-	close(p.epoll);
+	end(&p);
 }
 
 /* In its work, and while it has none. */
@@ -180,8 +190,7 @@ test_process_dies(void **state)
 	assert_int_equal(epoll_wait(p.epoll, &event, 1, PATIENCE_MS), 1);
 	assert_int_not_equal(give_and_finish(&p, "ok"), next);
 	assert_int_equal(p.count, 1);
-	pool_renew(&p);
-	close(p.epoll);
+	end(&p);
 }
 
 /* Those that nobody needs are sent away. */
@@ -203,9 +212,7 @@ test_idle(void **state)
 	pool_look(&p);
 	assert_int_equal(p.idle_count, POOL_IDLE_MAX);
 	assert_int_equal(p.count, POOL_IDLE_MAX);
-	pool_renew(&p);
-	assert_int_equal(p.count, 0);
-	close(p.epoll);
+	end(&p);
 }
 
 int
