@@ -148,8 +148,8 @@ stop_child(struct submit *s, int pidfd, int *status)
 	if (r == 0 && spawn_exit_code(*status) == QQ_OK)
 		return 0;
 	/* It is gone; what it has started must not queue the message. */
-	submit_stop_await_group(s, deadline);
-	submit_stop_kill(s);
+	if (!submit_stop_await_group(s, deadline))
+		submit_stop_kill(s);
 	return r == 0 && WIFSIGNALED(*status) ? QE_TIMEOUT : r;
 }
 

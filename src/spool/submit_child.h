@@ -19,11 +19,12 @@ void submit_child_listen(struct submit *s);
 int submit_child_wait(struct submit *s, int64_t deadline_ms, int *status);
 /*
  * The steps of stopping a program (submit_stop.c): SIGTERM to it and, if it
- * leads a group, to all in it; a wait for the rest of the group; SIGKILL to
- * what is left of a program that is not our own qmail-queue.
+ * leads a group, to all in it; a wait for the rest of the group, true if it
+ * is gone; SIGKILL to what is left of a program that is not our own
+ * qmail-queue.
  */
 void submit_stop_term(const struct submit *s);
-void submit_stop_await_group(const struct submit *s, int64_t deadline_ms);
+bool submit_stop_await_group(const struct submit *s, int64_t deadline_ms);
 void submit_stop_kill(const struct submit *s);
 void submit_child_result(
     const struct submit *s, int waited, int status, struct submit_result *out);

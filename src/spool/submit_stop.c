@@ -60,12 +60,16 @@ submit_stop_term(const struct submit *s)
 	kill(s->pid, SIGTERM);
 }
 
-void
+/* As long as there is a group, its number is nobody else's process id. */
+bool
 submit_stop_await_group(const struct submit *s, int64_t deadline_ms)
 {
-	while (s->has_group && kill(-s->pid, 0) == 0 &&
-	       clock_mono_ms() < deadline_ms)
+	while (s->has_group && kill(-s->pid, 0) == 0) {
+		if (clock_mono_ms() >= deadline_ms)
+			return false;
 		clock_sleep_ms(STOP_LOOK_MS);
+	}
+	return true;
 }
 
 void

@@ -1,33 +1,22 @@
 /* Unit tests of remote/mtasts_store.c: what is forgotten first. */
 #include "remote/mtasts_store.h"
-#include "unit.h"
+#include "scratch.h"
 
 #include <sys/stat.h>
 #include <time.h>
 
 enum { DAY = 86400 };
 
-static char directory[64];
 static int64_t now;
 
 static int
 setup(void **state)
 {
-	(void)state;
 	now = time(NULL);
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
+	assert_int_equal(scratch_enter(state), 0);
 	assert_int_equal(mkdir("cache", 0700), 0);
 	assert_int_equal(mkdir("cache/remote", 0700), 0);
 	return mkdir("cache/remote/mtasts", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
 }
 
 static void
@@ -113,9 +102,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_old_ones_go, setup, teardown),
+		    test_old_ones_go, setup, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_those_of_least_use_go_first, setup, teardown),
+		    test_those_of_least_use_go_first, setup, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);

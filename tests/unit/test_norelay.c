@@ -1,26 +1,13 @@
 /* Unit tests of conf/norelay.c: in doubt a login may not send. */
 #include "conf/login_name.h"
 #include "conf/norelay.h"
-#include "unit.h"
-
-static char directory[64];
+#include "scratch.h"
 
 static int
 setup(void **state)
 {
-	(void)state;
-	unit_make_dir(directory);
-	assert_int_equal(chdir(directory), 0);
-	assert_int_equal(mkdir("control", 0700), 0);
+	assert_int_equal(scratch_enter_control(state), 0);
 	return mkdir("control/auth", 0700);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	unit_remove(directory);
-	return 0;
 }
 
 static void
@@ -110,13 +97,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_nothing_there, setup, teardown),
+		    test_nothing_there, setup, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_list_and_doubt, setup, teardown),
+		    test_list_and_doubt, setup, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_other_spelling, setup, teardown),
+		    test_other_spelling, setup, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    test_full_and_short, setup, teardown),
+		    test_full_and_short, setup, scratch_leave),
 	};
 
 	return RUN_TESTS(tests);
