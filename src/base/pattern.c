@@ -40,25 +40,32 @@ struct pattern_list {
 	struct ere scratch;
 	struct buf subject; /* in lower case, as expressions want it */
 	struct arena codes; /* what PCRE2 makes of them */
+	bool is_compiling;
 	/* Made with the first expression that is compiled. */
 	pcre2_compile_context *compile_context;
 	pcre2_match_data *match;
 	pcre2_match_context *context;
 };
 
-/* PCRE2's malloc(3) and free(3): its codes stay as long as the list. */
+/*
+ * PCRE2's malloc(3) and free(3).  Its codes stay as long as the list; what the
+ * machine-code compiler needs for a moment does not.
+ */
 static void *
-code_take(size_t n, void *list)
+code_take(size_t n, void *arg)
 {
-	void *block = arena_take(&((struct pattern_list *)list)->codes, n);
+	struct pattern_list *list = arg;
+	void *block = list->is_compiling ? arena_take(&list->codes, n) : NULL;
 
 	return block != NULL ? block : malloc(n);
 }
 
 static void
-code_give(void *block, void *list)
+code_give(void *block, void *arg)
 {
-	if (!arena_give(&((struct pattern_list *)list)->codes, block))
+	struct pattern_list *list = arg;
+
+	if (!arena_give(&list->codes, block))
 		free(block);
 }
 
@@ -113,10 +120,12 @@ compile_scratch(struct pattern_list *list, struct pattern *pattern,
 
 	if (prepare_compiling(list) != 0)
 		return QE_NOMEM;
+	list->is_compiling = true;
 	pattern->code = pcre2_compile((PCRE2_SPTR)pcre.ptr, pcre.len,
 	    PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE |
 		PCRE2_NEVER_UTF,
 	    &code, &where, list->compile_context);
+	list->is_compiling = false;
 	if (pattern->code == NULL && code == PCRE2_ERROR_NOMEMORY)
 		return QE_NOMEM;
 	if (pattern->code == NULL)
