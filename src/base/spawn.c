@@ -2,7 +2,7 @@
  * Starting programs with vfork semantics.
  *
  * Between vfork and exec the child runs on our memory: it makes system calls
- * only, touches nothing but its own stack frame and *start_error, and our
+ * only, touches nothing but its own stack frames and *start_error, and our
  * signal handlers cannot run in it because all signals stay blocked until they
  * are reset.
  *
@@ -101,33 +101,33 @@ child_signals(void)
 }
 
 /*
- * Puts each descriptor in its place.  Sources are first moved above all
- * targets, so that no target overwrites a source.
+ * Puts each descriptor in its place.  Sources that are targets of others are
+ * moved above all of them first, so that no target overwrites a source.
  */
 static int
 child_descriptors(const struct spawn *s)
 {
-	int moved[SPAWN_FDS_MAX];
-	int floor = SPAWN_FDS_MAX;
+	int from[SPAWN_FDS_MAX];
 
 	for (size_t i = 0; i < s->fd_count; i++) {
 		int fd = s->fds[i];
 
-		moved[i] = -1;
+		from[i] = fd;
 		if (fd == SPAWN_FD_NULL)
 			fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 		else if (fd < 0)
 			continue;
+		if (fd >= 0 && fd != (int)i && (size_t)fd < s->fd_count)
+			fd = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_FDS_MAX);
 		if (fd < 0)
 			return QE_SYS;
-		moved[i] = fcntl(fd, F_DUPFD_CLOEXEC, floor);
-		if (moved[i] < 0)
-			return QE_SYS;
+		from[i] = fd;
 	}
 	for (size_t i = 0; i < s->fd_count; i++) {
-		if (moved[i] < 0)
+		if (from[i] < 0)
 			close((int)i);
-		else if (dup2(moved[i], (int)i) < 0)
+		else if (from[i] == (int)i ? fcntl(from[i], F_SETFD, 0) < 0
+					   : dup2(from[i], (int)i) < 0)
 			return QE_SYS;
 	}
 	return 0;
@@ -157,6 +157,8 @@ child_run(const struct spawn *s, const struct candidates *c)
 			      setresgid(s->gid, s->gid, s->gid) < 0 ||
 			      setresuid(s->uid, s->uid, s->uid) < 0))
 		child_fail(s, temp);
+	if (s->before != NULL)
+		s->before(s->before_arg);
 	child_signals();
 	for (size_t i = 0; i < c->count; i++) {
 		execve(

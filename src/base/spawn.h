@@ -30,6 +30,11 @@ struct spawn {
 	int exit_cwd;       /* exit code if cwd cannot be entered; 0: 111 */
 	int exit_exec_temp; /* exit code if exec fails for now; 0: 111 */
 	int exit_exec_perm; /* ... for good; 0: as exit_exec_temp */
+	/* If not NULL: called in the child before its exec, with descriptors
+	 * in place and signals blocked.  On our memory: it may call the
+	 * system and write to its own stack, nothing else. */
+	void (*before)(void *arg);
+	void *before_arg;
 	/* If not NULL: 0, or errno of what kept the program from starting;
 	 * valid when spawn_program has returned 0.  Not with set_ids. */
 	volatile int *start_error;

@@ -424,6 +424,45 @@ test_env_with_replaces_and_adds(void **state)
 	env_unset("ONEMORE");
 }
 
+static void
+write_a_word(void *arg)
+{
+	if (write(1, arg, strlen(arg)) < 0)
+		_exit(1);
+}
+
+/* With the child's descriptors, and before the program. */
+static void
+test_spawn_calls_before_exec(void **state)
+{
+	struct spawn s = { .before = write_a_word, .before_arg = "one " };
+	char out[64];
+
+	(void)state;
+	run_script("echo two", s, out, sizeof(out));
+	assert_string_equal(out, "one two\n");
+}
+
+/* Where a source is a target of another, or already in place. */
+static void
+test_spawn_keeps_what_is_in_place(void **state)
+{
+	struct spawn s = {
+		.fd_count = 12, .fds = {[10] = 10, [11] = 10}
+	};
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	char out[64];
+
+	(void)state;
+	assert_int_equal(dup3(fd, 10, O_CLOEXEC), 10);
+	run_script("ls -l /proc/self/fd/10 /proc/self/fd/11 | "
+		   "sed 's/.* -> //'",
+	    s, out, sizeof(out));
+	assert_string_equal(out, "/dev/null\n/dev/null\n");
+	close(fd);
+	close(10);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -432,6 +471,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spawn_places_descriptors),
 		TEST(test_spawn_swaps_descriptors),
+		TEST(test_spawn_keeps_what_is_in_place),
+		TEST(test_spawn_calls_before_exec),
 		TEST(test_spawn_environment_and_directory),
 		TEST(test_spawn_resets_signals),
 		TEST(test_spawn_exit_codes),
