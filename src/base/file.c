@@ -10,28 +10,33 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FILE_CHUNK = 4096, FILE_CHUNK_MIN = 128, FILE_CHUNK_MAX = 1 << 20 };
+enum {
+	FILE_CHUNK = 4096,
+	FILE_CHUNK_MIN = 128,
+	FILE_CHUNK_MAX = 1 << 20,
+	SIZE_UNKNOWN = -1
+};
 
-/* chunk: bytes to make room for at first. */
+/*
+ * chunk: bytes to make room for at first.  A read that brought less than it
+ * might have, and made up the size of the file, has met its end.
+ */
 static int
-read_whole(int fd, size_t chunk, struct buf *out)
+read_whole(int fd, size_t chunk, off_t size, struct buf *out)
 {
 	size_t max = out->max == 0 ? BUF_MAX_DEFAULT : out->max;
+	size_t before = out->len;
 
 	for (;;) {
 		char spill;
 		size_t room = max - out->len;
-		char *to = room == 0
-			       ? &spill
-			       : buf_reserve(out, room < chunk ? room : chunk);
+		size_t ask = room < chunk ? room : chunk;
+		char *to = room == 0 ? &spill : buf_reserve(out, ask);
 		ssize_t got;
 
 		if (to == NULL)
 			return out->err;
-		got = io_read(fd, to,
-		    room == 0      ? 1
-		    : room < chunk ? room
-				   : chunk);
+		got = io_read(fd, to, room == 0 ? 1 : ask);
 		if (got < 0)
 			return QE_SYS;
 		if (got == 0)
@@ -39,7 +44,10 @@ read_whole(int fd, size_t chunk, struct buf *out)
 		if (room == 0)
 			return QE_LIMIT;
 		out->len += (size_t)got;
-		chunk = out->cap - out->len;
+		if ((size_t)got < ask && size == (off_t)(out->len - before))
+			return 0;
+		/* What is there already, but for the NUL of buf_cstr. */
+		chunk = out->cap - out->len - 1;
 		if (chunk == 0)
 			chunk = out->cap > FILE_CHUNK ? out->cap : FILE_CHUNK;
 	}
@@ -48,7 +56,7 @@ read_whole(int fd, size_t chunk, struct buf *out)
 int
 file_read_fd(int fd, struct buf *out)
 {
-	return read_whole(fd, FILE_CHUNK, out);
+	return read_whole(fd, FILE_CHUNK, SIZE_UNKNOWN, out);
 }
 
 /*
@@ -80,7 +88,7 @@ file_read_at(int dirfd, const char *path, struct buf *out)
 		errno = EISDIR;
 		r = QE_SYS;
 	} else {
-		r = read_whole(fd, first_chunk(st.st_size), out);
+		r = read_whole(fd, first_chunk(st.st_size), st.st_size, out);
 	}
 	io_close(&fd);
 	return r;

@@ -83,6 +83,35 @@ test_file_limit_is_exact(void **state)
 	free(bytes);
 }
 
+/* Whatever the room that is there at first, and whatever size is told. */
+static void
+test_file_read_any_size(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 62, 63, 64, 126, 127, 128, 300 };
+	char bytes[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)i;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		char room[128];
+		struct buf b = BUF_IN(room, 1000);
+
+		unit_write(path, strv_from(bytes, sizes[i]));
+		buf_add_char(&b, 'x');
+		assert_int_equal(file_read(path, &b), 0);
+		assert_int_equal(b.len, sizes[i] + 1);
+		assert_memory_equal(b.data + 1, bytes, sizes[i]);
+		buf_free(&b);
+	}
+	/* Such a file is said to be empty. */
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(file_read("/proc/self/status", &b), 0);
+	assert_true(b.len > 100);
+	buf_free(&b);
+}
+
 static void
 test_file_that_is_none(void **state)
 {
@@ -110,6 +139,7 @@ main(void)
 		TEST(test_file_read_appends),
 		TEST(test_file_read_from_its_offset),
 		TEST(test_file_limit_is_exact),
+		TEST(test_file_read_any_size),
 		TEST(test_file_that_is_none),
 	};
 
