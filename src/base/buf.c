@@ -16,6 +16,25 @@ buf_limit(const struct buf *b)
 	return b->max == 0 ? BUF_MAX_DEFAULT : b->max;
 }
 
+/*
+ * To cap bytes.  What moves out of an array leaves nothing there: it may be a
+ * secret, whose owner wipes only where it is.
+ */
+static char *
+enlarge(const struct buf *b, size_t cap)
+{
+	char *data;
+
+	if (!b->lent)
+		return realloc(b->data, cap);
+	data = malloc(cap);
+	if (data == NULL)
+		return NULL;
+	memcpy(data, b->data, b->len);
+	explicit_bzero(b->data, b->cap);
+	return data;
+}
+
 /* Room for n more bytes and, uncounted, one NUL for buf_cstr. */
 static bool
 buf_grow(struct buf *b, size_t n)
@@ -36,13 +55,14 @@ buf_grow(struct buf *b, size_t n)
 	while (cap < need)
 		if (__builtin_mul_overflow(cap, (size_t)2, &cap))
 			cap = need;
-	data = realloc(b->data, cap);
+	data = enlarge(b, cap);
 	if (data == NULL) {
 		b->err = QE_NOMEM;
 		return false;
 	}
 	b->data = data;
 	b->cap = cap;
+	b->lent = false;
 	return true;
 }
 
@@ -154,10 +174,12 @@ buf_consume(struct buf *b, size_t n)
 void
 buf_free(struct buf *b)
 {
-	free(b->data);
+	if (!b->lent)
+		free(b->data);
 	b->data = NULL;
 	b->len = b->cap = 0;
 	b->err = 0;
+	b->lent = false;
 }
 
 void

@@ -68,6 +68,52 @@ test_buf_limit_is_exact_and_sticks(void **state)
 }
 
 static void
+test_buf_begins_in_an_array(void **state)
+{
+	char room[8];
+	struct buf b = BUF_IN(room, 20);
+
+	(void)state;
+	assert_buf(&b, "");
+	buf_add_str(&b, "1234567");
+	assert_ptr_equal(b.data, room);
+	assert_string_equal(buf_cstr(&b), "1234567");
+	assert_ptr_equal(b.data, room);
+	/* One more, and it moves; nothing stays behind. */
+	buf_add_char(&b, '8');
+	assert_ptr_not_equal(b.data, room);
+	assert_buf(&b, "12345678");
+	for (size_t i = 0; i < sizeof(room); i++)
+		assert_int_equal(room[i], 0);
+	buf_add_str(&b, "901234567890x");
+	assert_int_equal(b.err, QE_LIMIT);
+	buf_free(&b);
+	assert_null(b.data);
+	/* Free, it is as any other. */
+	buf_add_str(&b, "abc");
+	assert_ptr_not_equal(b.data, room);
+	assert_buf(&b, "abc");
+	buf_free(&b);
+}
+
+static void
+test_buf_free_leaves_the_array(void **state)
+{
+	char room[8];
+	struct buf b = BUF_IN(room, 0);
+
+	(void)state;
+	buf_add_str(&b, "secret");
+	buf_free_secret(&b);
+	assert_null(b.data);
+	assert_int_equal(b.cap, 0);
+	for (size_t i = 0; i < sizeof(room); i++)
+		assert_int_equal(room[i], 0);
+	assert_non_null(buf_reserve(&b, 4));
+	buf_free(&b);
+}
+
+static void
 test_buf_limit_zero_is_the_default(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -122,6 +168,8 @@ main(void)
 		cmocka_unit_test(test_buf_grows),
 		cmocka_unit_test(test_buf_adds_every_kind),
 		cmocka_unit_test(test_buf_limit_is_exact_and_sticks),
+		cmocka_unit_test(test_buf_begins_in_an_array),
+		cmocka_unit_test(test_buf_free_leaves_the_array),
 		cmocka_unit_test(test_buf_limit_zero_is_the_default),
 		cmocka_unit_test(test_buf_cstr),
 		cmocka_unit_test(test_buf_consume_and_truncate),
