@@ -44,7 +44,8 @@ static void
 log_emit(int fd, const char *prefix, struct strv text)
 {
 	/* An escaped byte takes four; more than the line can show is dropped */
-	struct buf line = BUF_LIMIT(5 * LOG_LINE_MAX);
+	char usual[256];
+	struct buf line = BUF_IN(usual, 5 * LOG_LINE_MAX);
 	ssize_t ignored;
 
 	buf_add_str(&line, prefix);

@@ -28,7 +28,8 @@ const struct control control_table[CTL_COUNT] = {
 
 enum {
 	ME_SUFFIX_AT = 2, /* "me", and what follows it in a default */
-	ORIGIN_MAX = 64   /* bytes */
+	ORIGIN_MAX = 64,  /* bytes */
+	VALUE_USUAL = 256 /* bytes of a file that needs no malloc(3) */
 };
 
 void
@@ -151,7 +152,8 @@ first_line(struct strv text, const struct origin *origin, struct buf *out,
 static int
 fetch_me(struct buf *out, struct control_error *err)
 {
-	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	char usual[VALUE_USUAL];
+	struct buf text = BUF_IN(usual, CONTROL_VALUE_MAX);
 	struct origin origin = { .name = control_table[CTL_ME].path,
 		.is_file = true };
 	int r;
@@ -199,7 +201,8 @@ use_fallback(enum ctl id, struct buf *out, struct control_error *err)
 int
 control_line(enum ctl id, struct buf *out, struct control_error *err)
 {
-	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	char usual[VALUE_USUAL];
+	struct buf text = BUF_IN(usual, CONTROL_VALUE_MAX);
 	struct origin origin;
 	int r = fetch(id, &text, &origin, err);
 
@@ -214,7 +217,8 @@ control_line(enum ctl id, struct buf *out, struct control_error *err)
 int
 control_text(enum ctl id, struct buf *out, struct control_error *err)
 {
-	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	char usual[VALUE_USUAL];
+	struct buf text = BUF_IN(usual, CONTROL_VALUE_MAX);
 	struct origin origin;
 	int r = fetch(id, &text, &origin, err);
 
@@ -254,7 +258,8 @@ int
 control_int(enum ctl id, int64_t *out, struct control_error *err)
 {
 	const struct control *control = &control_table[id];
-	struct buf text = BUF_LIMIT(CONTROL_VALUE_MAX);
+	char usual[VALUE_USUAL];
+	struct buf text = BUF_IN(usual, CONTROL_VALUE_MAX);
 	struct origin origin;
 	struct strv all;
 	int r = fetch(id, &text, &origin, err);

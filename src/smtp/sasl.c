@@ -9,24 +9,29 @@
 #include "mail/base64.h"
 #include "smtp/sasl_mechanisms.h"
 
-/* name, program, bit, prompt, step, finish */
+/* name, program, bit, names_host, prompt, step, finish */
 /* clang-format off */
 static const struct sasl_mechanism mechanisms[] = {
-	{ "LOGIN", "plain", SASL_LOGIN, "Username:", sasl_login_step, NULL },
-	{ "PLAIN", "plain", SASL_PLAIN, "", sasl_plain_step, NULL },
-	{ "CRAM-MD5", "cram-md5", SASL_CRAM_MD5, NULL, sasl_cram_step, NULL },
-	{ "CRAM-SHA1", "cram-sha1", SASL_CRAM_SHA1, NULL, sasl_cram_step,
+	{ "LOGIN", "plain", SASL_LOGIN, false, "Username:", sasl_login_step,
 	    NULL },
-	{ "CRAM-RIPEMD", "cram-ripemd", SASL_CRAM_RIPEMD, NULL,
+	{ "PLAIN", "plain", SASL_PLAIN, false, "", sasl_plain_step, NULL },
+	{ "CRAM-MD5", "cram-md5", SASL_CRAM_MD5, true, NULL, sasl_cram_step,
+	    NULL },
+	{ "CRAM-SHA1", "cram-sha1", SASL_CRAM_SHA1, true, NULL, sasl_cram_step,
+	    NULL },
+	{ "CRAM-RIPEMD", "cram-ripemd", SASL_CRAM_RIPEMD, true, NULL,
 	    sasl_cram_step, NULL },
-	{ "DIGEST-MD5", "digest-md5", SASL_DIGEST_MD5, NULL, sasl_digest_step,
-	    sasl_digest_finish },
-	{ "SCRAM-SHA-256", "scram-sha-256", SASL_SCRAM_SHA_256, "",
+	{ "DIGEST-MD5", "digest-md5", SASL_DIGEST_MD5, true, NULL,
+	    sasl_digest_step, sasl_digest_finish },
+	{ "SCRAM-SHA-256", "scram-sha-256", SASL_SCRAM_SHA_256, false, "",
 	    sasl_scram_step, sasl_scram_finish },
 };
 /* clang-format on */
 
-enum { MECHANISMS = sizeof(mechanisms) / sizeof(*mechanisms) };
+enum {
+	MECHANISMS = sizeof(mechanisms) / sizeof(*mechanisms),
+	RESPONSE_USUAL = 256 /* decoded bytes that need no malloc(3) */
+};
 
 unsigned
 sasl_available(void)
@@ -62,9 +67,9 @@ sasl_init(struct sasl *x, const char *service, struct strv host)
 {
 	*x = (struct sasl){ .service = service,
 		.program = "plain",
-		.host = BUF_LIMIT(SASL_HOST_MAX),
-		.user = BUF_LIMIT(SASL_USER_MAX),
-		.a = BUF_LIMIT(SASL_CREDENTIALS_MAX),
+		.host = BUF_IN(x->host_data, SASL_HOST_MAX),
+		.user = BUF_IN(x->user_data, SASL_USER_MAX),
+		.a = BUF_IN(x->a_data, SASL_CREDENTIALS_MAX),
 		.b = BUF_LIMIT(SASL_CREDENTIALS_MAX),
 		.facts = BUF_LIMIT(SASL_FACTS_MAX),
 		.kept = BUF_LIMIT(SASL_LINE_MAX) };
@@ -76,8 +81,6 @@ sasl_init(struct sasl *x, const char *service, struct strv host)
 
 		buf_add_char(&x->host, plain ? c : '_');
 	}
-	/* Secrets grow in place, or pieces of them would stay in the heap. */
-	buf_reserve(&x->a, SASL_CREDENTIALS_MAX);
 }
 
 void
@@ -130,7 +133,8 @@ take(struct sasl *x, struct strv response, struct buf *challenge)
 static enum sasl_result
 decode_and_take(struct sasl *x, struct strv line, struct buf *challenge)
 {
-	struct buf response = BUF_LIMIT(SASL_LINE_MAX);
+	char usual[RESPONSE_USUAL];
+	struct buf response = BUF_IN(usual, SASL_LINE_MAX);
 	enum sasl_result result = SASL_MALFORMED;
 	int r;
 

@@ -48,6 +48,8 @@ enum {
 	SASL_FACTS_MAX = 4096,       /* bytes of the private file */
 	SASL_ANSWER_MAX = 128,       /* bytes a checker may put into it */
 	SASL_HOST_MAX = 255,         /* bytes of the name in challenges */
+	SASL_HOST_USUAL = 64,        /* bytes of it that need no malloc(3) */
+	SASL_USER_USUAL = 64,        /* the same of a login */
 	SASL_SCRAM_ITERATIONS = 4096 /* RFC 7677 section 4 asks for as many */
 };
 
@@ -68,6 +70,7 @@ struct sasl_mechanism {
 	const char *name;    /* "CRAM-MD5" */
 	const char *program; /* what $SASL says: "cram-md5" */
 	enum sasl_bit bit;
+	bool names_host; /* in what it says; others need none */
 	/* The challenge to a client that sent no initial response; NULL: the
 	 * server begins, and an initial response is an error. */
 	const char *prompt;
@@ -91,6 +94,9 @@ struct sasl {
 	struct buf a, b;     /* ... and two strings about that */
 	struct buf facts;    /* the private file; then b is its path */
 	struct buf kept;     /* between the steps of a mechanism */
+	/* Where they begin; a secret never grows out of its place. */
+	char host_data[SASL_HOST_USUAL], user_data[SASL_USER_USUAL];
+	char a_data[SASL_CREDENTIALS_MAX + 1];
 };
 
 /* Mechanisms that this host can serve, whatever is allowed. */

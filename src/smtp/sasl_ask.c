@@ -10,6 +10,8 @@
 
 #define PREFIX "unix:"
 
+enum { QUESTION_USUAL = 256 }; /* bytes that need no malloc(3) */
+
 bool
 sasl_ask_is_socket(const char *checker)
 {
@@ -22,8 +24,12 @@ add_question(const struct sasl *x, struct buf *out)
 	const struct strv strings[] = { strv_of(x->program), buf_view(&x->user),
 		buf_view(&x->a), buf_view(&x->b) };
 
+	size_t whole = x->facts.len;
+
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++)
+		whole += strings[i].len + 1;
 	/* A secret grows in place. */
-	buf_reserve(out, SASL_QUESTION_MAX);
+	buf_reserve(out, whole);
 	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
 		buf_add_view(out, strings[i]);
 		buf_add_char(out, '\0');
@@ -34,7 +40,8 @@ add_question(const struct sasl *x, struct buf *out)
 static int
 tell(const struct sasl *x, int fd)
 {
-	struct buf question = BUF_LIMIT(SASL_QUESTION_MAX);
+	char usual[QUESTION_USUAL];
+	struct buf question = BUF_IN(usual, SASL_QUESTION_MAX);
 	int r;
 
 	add_question(x, &question);

@@ -6,10 +6,6 @@
 #include "base/error.h"
 #include "smtpd/trust.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 static int
 load(struct auth *a, struct control_error *err)
 {
@@ -36,19 +32,16 @@ load(struct auth *a, struct control_error *err)
 }
 
 int
-auth_open(struct session *s, char *const *checker, struct control_error *err)
+auth_open(struct session *s, struct auth *a, char *const *checker,
+    struct control_error *err)
 {
-	struct auth *a;
 	int r;
 
 	if (checker[0] == NULL)
 		return 0;
-	a = calloc(1, sizeof(*a));
-	if (a == NULL)
-		return QE_NOMEM;
-	a->checker = checker;
-	a->line.max = SASL_LINE_MAX;
-	a->user.max = SASL_USER_MAX;
+	*a = (struct auth){ .checker = checker,
+		.line = BUF_LIMIT(SASL_LINE_MAX),
+		.user = BUF_IN(a->user_data, SASL_USER_MAX) };
 	r = load(a, err);
 	s->auth = a;
 	/* A line that may hold a password grows in place. */
@@ -64,7 +57,6 @@ auth_free(struct session *s)
 		return;
 	buf_free_secret(&s->auth->line);
 	buf_free(&s->auth->user);
-	free(s->auth);
 	s->auth = NULL;
 }
 

@@ -11,8 +11,9 @@
 #include "smtpd/session.h"
 
 enum {
-	AUTH_FAILURES_MAX = 3,   /* then the session ends */
-	AUTH_LINE_RESERVE = 1024 /* bytes of a command that holds a secret */
+	AUTH_FAILURES_MAX = 3,    /* then the session ends */
+	AUTH_LINE_RESERVE = 1024, /* bytes of a command that holds a secret */
+	AUTH_USER = 64            /* bytes of a login that need no malloc(3) */
 };
 
 struct auth {
@@ -28,12 +29,13 @@ struct auth {
 	/* What the session could do before. */
 	bool relays_anyway;
 	bool forgiven_anyway;
+	char user_data[AUTH_USER]; /* where user begins */
 };
 
-/* Puts an auth into s and reads its controls; no checker, no auth.  0; else
- * a negative code, and err tells what is wrong. */
-int auth_open(
-    struct session *s, char *const *checker, struct control_error *err);
+/* Puts a into s and reads its controls; no checker, no auth.  0; else a
+ * negative code, and err tells what is wrong. */
+int auth_open(struct session *s, struct auth *a, char *const *checker,
+    struct control_error *err);
 void auth_free(struct session *s);
 
 /* What the present state of the connection allows; 0: nothing. */

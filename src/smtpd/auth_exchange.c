@@ -169,7 +169,8 @@ exchange(struct session *s, const struct sasl_mechanism *m, struct strv initial)
 	enum sasl_result result;
 	struct sasl x;
 
-	(void)control_line(CTL_ME, &host, &err);
+	if (m->names_host)
+		(void)control_line(CTL_ME, &host, &err);
 	sasl_init(&x, "smtp", buf_view(&host));
 	result = converse(s, &x, m, initial, &reply);
 	if (reply.code == 0 && s->state == SESSION_OPEN)

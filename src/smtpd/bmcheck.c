@@ -13,14 +13,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-struct bmcheck {
-	int result; /* of reading it; QE_ABSENT: nothing to ask */
-	struct pattern_list *patterns;
-	const char *path;
-	unsigned reports;
-};
 
 struct listener {
 	const struct session *session;
@@ -74,18 +66,15 @@ list_open(const struct session *s, struct notes *notes,
 {
 	const char *other = env_get(kind->variable);
 	bool is_moved = other != NULL && *other != '\0';
-	struct bmcheck *check = notes->bmchecks[kind->list];
+	struct bmcheck *check = &notes->bmchecks[kind->list];
 
-	if (check != NULL)
+	if (check->is_open)
 		return check;
-	check = calloc(1, sizeof(*check));
-	if (check == NULL)
-		return NULL;
-	check->path = is_moved ? other : kind->file;
-	check->result = QE_ABSENT;
+	*check = (struct bmcheck){ .is_open = true,
+		.result = QE_ABSENT,
+		.path = is_moved ? other : kind->file };
 	if (env_get(kind->off) == NULL)
 		check->result = load(s, check, !is_moved);
-	notes->bmchecks[kind->list] = check;
 	return check;
 }
 
@@ -97,8 +86,6 @@ find(const struct session *s, struct bmcheck *check, struct strv subject,
 	struct listener listener = { s, check };
 	const struct pattern_reporter reporter = { hear, &listener };
 
-	if (check == NULL)
-		return QE_NOMEM;
 	if (check->result != 0)
 		return check->result;
 	return pattern_list_match(check->patterns, subject, &reporter, line);
@@ -129,11 +116,7 @@ void
 bmchecks_free(struct notes *notes)
 {
 	for (int i = 0; i < BMCHECK_COUNT; i++) {
-		struct bmcheck *check = notes->bmchecks[i];
-
-		if (check != NULL)
-			pattern_list_free(&check->patterns);
-		free(check);
-		notes->bmchecks[i] = NULL;
+		pattern_list_free(&notes->bmchecks[i].patterns);
+		notes->bmchecks[i].is_open = false;
 	}
 }

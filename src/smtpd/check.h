@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct bmcheck;
 struct clamd;
 struct origin;
+struct pattern_list;
 struct rcptcheck;
 struct realrcptto;
 struct session;
@@ -75,6 +75,14 @@ enum bmcheck_list {
 	BMCHECK_COUNT
 };
 
+struct bmcheck {
+	bool is_open; /* the rest is known */
+	int result;   /* of reading it; QE_ABSENT: nothing to ask */
+	struct pattern_list *patterns;
+	const char *path;
+	unsigned reports;
+};
+
 /* What checks leave for later ones and for themselves. */
 struct notes {
 	struct rcpthosts *rcpthosts; /* opened at the first recipient */
@@ -89,7 +97,7 @@ struct notes {
 	const struct check *held_by; /* NULL: none */
 	enum stage held_until;
 	struct verdict held_verdict;
-	struct bmcheck *bmchecks[BMCHECK_COUNT];
+	struct bmcheck bmchecks[BMCHECK_COUNT];
 	struct control_set date_rules;     /* control/datechecks */
 	bool has_date_rules;               /* it was read */
 	enum check_mode modes[CHECKS_MAX]; /* by place in the list */

@@ -84,7 +84,8 @@ command_ehlo(struct session *s, struct strv argument)
 {
 	size_t count = sizeof(extensions) / sizeof(*extensions);
 	struct reply refusal;
-	struct buf line = BUF_INIT;
+	char usual[128];
+	struct buf line = BUF_IN(usual, 0);
 
 	if (!begin(s, argument, true, &refusal))
 		return refusal;

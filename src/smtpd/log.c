@@ -15,7 +15,8 @@
 static void
 log_text(int fd, const char *prefix, struct strv text)
 {
-	struct buf line = BUF_LIMIT(2 * LOG_LINE_MAX);
+	char usual[256];
+	struct buf line = BUF_IN(usual, 2 * LOG_LINE_MAX);
 
 	if (fd == 0)
 		return;
@@ -67,7 +68,8 @@ log_envelope(const struct session *s, const char *tag)
 void
 log_envelope_about(const struct session *s, const char *tag, const char *about)
 {
-	struct buf line = BUF_INIT;
+	char usual[256];
+	struct buf line = BUF_IN(usual, 0);
 	const struct transaction *t = &s->tx;
 
 	buf_addf(&line, "%s:", tag);

@@ -32,8 +32,8 @@ static const struct program program = {
  * to go on, otherwise *refusal is the last reply.
  */
 static bool
-prepare(struct session *s, char *const *checker, struct control_error *err,
-    struct reply *refusal)
+prepare(struct session *s, struct auth *auth, char *const *checker,
+    struct control_error *err, struct reply *refusal)
 {
 	struct plugins_verdict plugins;
 
@@ -51,7 +51,8 @@ prepare(struct session *s, char *const *checker, struct control_error *err,
 			return false;
 		session_apply_settings(s);
 	}
-	if (trust_establish(s, err) != 0 || auth_open(s, checker, err) != 0)
+	if (trust_establish(s, err) != 0 ||
+	    auth_open(s, auth, checker, err) != 0)
 		return false;
 	*refusal = plugins.reply;
 	*err = (struct control_error){ .text = "" };
@@ -60,7 +61,7 @@ prepare(struct session *s, char *const *checker, struct control_error *err,
 
 /* Nothing is said to a client before all is read. */
 static bool
-begin(struct session *s, char *const *checker)
+begin(struct session *s, struct auth *auth, char *const *checker)
 {
 	struct control_error err = { .text = "unable to read controls" };
 	struct reply refusal;
@@ -69,7 +70,7 @@ begin(struct session *s, char *const *checker)
 	session_init(s, STDIN_FILENO, STDOUT_FILENO);
 	if (!session_start_implicit_tls(s))
 		return false;
-	if (!prepare(s, checker, &err, &refusal)) {
+	if (!prepare(s, auth, checker, &err, &refusal)) {
 		if (err.text[0] != '\0')
 			log_trouble(s, err.text);
 		session_say(s, &refusal);
@@ -109,14 +110,15 @@ int
 main(int argc, char **argv)
 {
 	struct session s;
+	struct auth auth;
 	bool in_order;
 
 	/* All but the buffers at its end: their pages come with their use. */
-	memset(&s, 0, offsetof(struct session, in_data));
+	memset(&s, 0, offsetof(struct session, line_data));
 	program_begin(&program);
 	/* Logs and whatever else was left open are not for those we run. */
 	(void)io_cloexec_from(STDERR_FILENO + 1);
-	if (begin(&s, argc > 0 ? argv + 1 : argv))
+	if (begin(&s, &auth, argc > 0 ? argv + 1 : argv))
 		converse(&s);
 	session_finish(&s);
 	in_order = s.state == SESSION_QUIT;

@@ -59,6 +59,9 @@ session_init(struct session *s, int in_fd, int out_fd)
 	s->spam_to = s->fixed_to = STRV_EMPTY;
 	ucspi_tls_init(&s->tls);
 	s->settings.log.fd = STDERR_FILENO;
+	s->line = (struct buf)BUF_IN(s->line_data, 0);
+	s->scratch = (struct buf)BUF_IN(s->scratch_data, 0);
+	s->helo = (struct buf)BUF_IN(s->helo_data, 0);
 	transaction_init(&s->tx);
 	notes_init(&s->notes);
 	source_init(&s->in, in_fd, s->in_data, sizeof(s->in_data));

@@ -20,8 +20,13 @@
 #include <stdint.h>
 
 enum {
-	SESSION_IN = 16384,           /* bytes read at a time */
-	SESSION_OUT = 4096,           /* bytes of replies written at a time */
+	SESSION_IN = 16384, /* bytes read at a time */
+	SESSION_OUT = 4096, /* bytes of replies written at a time */
+	/* Bytes that need no malloc(3): a command, which may be AUTH with a
+	 * secret; a reply; a name. */
+	SESSION_LINE = 1032,
+	SESSION_SCRATCH = 512,
+	SESSION_HELO = 128,
 	SESSION_SECONDS_MAX = 21600,  /* of a whole session, whatever it does */
 	SESSION_BLOCK = 4096,         /* bytes of data due within a timeout */
 	SESSION_JUNK_MAX = 20,        /* commands refused for form or order */
@@ -73,7 +78,13 @@ struct session {
 	struct buf scratch; /* the reply under way */
 	struct source in;
 	struct sink out;
-	/* The last members, and not zeroed: idle sessions are many. */
+	/*
+	 * The last members, and not zeroed: idle sessions are many.  The short
+	 * ones are where the buffers above begin.
+	 */
+	char line_data[SESSION_LINE];
+	char scratch_data[SESSION_SCRATCH];
+	char helo_data[SESSION_HELO];
 	char in_data[SESSION_IN];
 	char out_data[SESSION_OUT];
 };

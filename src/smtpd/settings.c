@@ -43,7 +43,7 @@ load_greeting(struct settings *out, struct control_error *err)
 	size_t last;
 	int r;
 
-	out->greeting.max = GREETING_MAX;
+	out->greeting = (struct buf)BUF_IN(out->greeting_data, GREETING_MAX);
 	r = control_text(CTL_SMTPGREETING, &out->greeting, err);
 	if (r != 0)
 		return r;

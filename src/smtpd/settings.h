@@ -10,6 +10,7 @@
 
 enum {
 	GREETING_MAX = 8192,    /* bytes of all its lines */
+	GREETING_USUAL = 128,   /* bytes that need no malloc(3) */
 	GREETING_TEXT_MAX = 400 /* bytes of its last line that replies repeat */
 };
 
@@ -33,6 +34,7 @@ struct settings {
 	bool needs_brackets;
 	struct tarpit_settings tarpit;
 	struct log_settings log;
+	char greeting_data[GREETING_USUAL];
 };
 
 /* 0; else a negative code and err says what is wrong in which file. */

@@ -460,6 +460,29 @@ test_sasl_other_logins(void **state)
 	close_exchange(&e);
 }
 
+static void
+test_sasl_says_whether_it_names_the_host(void **state)
+{
+	static const char *const names[] = { "LOGIN", "PLAIN", "CRAM-MD5",
+		"CRAM-SHA1", "DIGEST-MD5", "SCRAM-SHA-256" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct sasl_mechanism *m =
+		    sasl_find(strv_of(names[i]), SASL_ALL);
+		struct exchange e;
+		const char *said;
+
+		open_exchange(&e);
+		begin(&e, names[i], STRV_EMPTY);
+		said = buf_cstr(&e.plain);
+		assert_non_null(said);
+		assert_int_equal(
+		    m->names_host, strstr(said, "mx.example.org") != NULL);
+		close_exchange(&e);
+	}
+}
+
 int
 main(void)
 {
@@ -475,6 +498,7 @@ main(void)
 		cmocka_unit_test(test_sasl_scram_refuses),
 		cmocka_unit_test(test_sasl_user_names),
 		cmocka_unit_test(test_sasl_other_logins),
+		cmocka_unit_test(test_sasl_says_whether_it_names_the_host),
 	};
 
 	return RUN_TESTS(tests);
