@@ -162,7 +162,7 @@ parse_option(struct settings *s, int letter, const char *arg)
 		s->places = number("-c", arg, 1, PLACES_MAX);
 		break;
 	case 'C':
-		s->per_client = number("-C", arg, 1, PLACES_MAX);
+		s->per_client = number("-C", arg, 0, PLACES_MAX);
 		break;
 	case 'g':
 		set_gid(s, "-g", arg);

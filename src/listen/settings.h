@@ -11,7 +11,7 @@
 
 enum {
 	DOORS_MAX = 16,         /* addresses one process listens on */
-	PLACES_MAX = 20000,     /* connections at the same time */
+	PLACES_MAX = 65000,     /* connections at the same time */
 	PLACES_DEFAULT = 40,    /* as tcpserver */
 	BACKLOG_DEFAULT = 1024, /* the kernel has a ceiling of its own */
 	BACKLOG_MAX = 65535

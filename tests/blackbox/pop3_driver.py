@@ -112,7 +112,8 @@ class Pop3:
 
 
 class TlsService:
-    """qmail-popup as the run files have it, behind qmail-tls and tcpserver."""
+    """qmail-popup as the run files have it, behind qmail-tls and
+    qmail-listen."""
 
     def __init__(self, home, *server, front=(), **env):
         program = os.path.join(home.bin, "qmail-tls")
@@ -122,8 +123,8 @@ class TlsService:
         make_dirs(home.file("run/tls"), 0o700)
         with open(self.log_path, "ab") as log:
             own(self.log_path)
-            home.spawn([program, "-r", "tcpserver", "-v", "-H", "-R", "-l",
-                        home.me, "127.0.0.1", str(self.port), program, *front,
+            home.spawn([program, "-r", "qmail-listen", "-v", "-l", home.me,
+                         "127.0.0.1", str(self.port), program, *front,
                         os.path.join(home.bin, "qmail-popup"), home.me,
                         *server], stdin=subprocess.DEVNULL, stdout=log,
                        stderr=log, env=home.environment(**env))

@@ -294,7 +294,7 @@ def test_accounts(installed):
     ("qmails", "qmail-send"), ("qmails", "qmail-todo"),
     ("qmailq", "qmail-clean"), ("qmailr", "qmail-rspawn"),
     ("root", "qmail-lspawn"), ("qmailp", "qmail-lspawn"),
-    ("qmaild", "tcpserver"), ("root", "qmail-tlsd"), ("qmaill", "multilog")])
+    ("qmaild", "qmail-listen"), ("root", "qmail-tlsd"), ("qmaill", "multilog")])
 def test_each_role_has_its_user(installed, user, program):
     assert re.search(rf"^{user} +{program}$", installed["processes"], re.M)
 

@@ -407,7 +407,7 @@ def test_burst(home):
     (["-h", "0", "1", "x"], 100, "-h asks name servers or clients"),
     (["-r", "0", "1", "x"], 100, "-r asks name servers or clients"),
     (["-c", "0", "0", "1", "x"], 100, "-c is 0, not a number from 1 to"),
-    (["-C", "x", "0", "1", "x"], 100, "-C is x, not a number from 1 to"),
+    (["-C", "x", "0", "1", "x"], 100, "-C is x, not a number from 0 to"),
     (["-b", "65536", "0", "1", "x"], 100, "-b is 65536"),
     (["-U", "0", "1", "x"], 100, "-U needs $UID and $GID"),
     (["host.example", "1", "x"], 100, "host.example is no address"),

@@ -46,7 +46,7 @@ def context(maximum=None, minimum=None):
 
 
 class Service:
-    """qmail-tls -r tcpserver ... qmail-tls program, as the run files have it;
+    """qmail-tls -r qmail-listen ... qmail-tls program, as the run files have it;
     direct: without the second qmail-tls."""
 
     def __init__(self, home, program="qmail-smtpd", options=(), front=(),
@@ -59,7 +59,7 @@ class Service:
         make_dirs(home.file("run"))
         make_dirs(home.file("run/tls"), 0o700)
         front_program = os.path.join(home.bin, "qmail-tls")
-        self.argv = ["tcpserver", "-v", "-H", "-R", "-l", home.me, "-c",
+        self.argv = ["qmail-listen", "-v", "-l", home.me, "-c",
                      str(limit), "-b", "200", "127.0.0.1", str(self.port),
                      *([] if direct else [front_program, *front])]
         if resident:
