@@ -29,9 +29,10 @@ struct relay {
 	bool broken;              /* the peer, beyond repair */
 	bool wants_in, wants_out; /* what OpenSSL waits for */
 	bool data_in, data_out;   /* what we wait for on the plain side */
+	bool left; /* by the plain side; what it said may still be there */
 	/* All that had come was read: poll(2) will tell of more. */
 	bool net_quiet, data_quiet;
-	int64_t end_ms; /* IO_FOREVER until our side has ended */
+	int64_t end_ms; /* IO_FOREVER until our side has ended or left */
 	struct lane to_us, to_peer;
 };
 
@@ -216,6 +217,8 @@ write_peer(struct relay *r)
 	if (did > 0) {
 		lane->pos += (size_t)did;
 		lane->len -= (size_t)did;
+		if (r->left)
+			r->end_ms = clock_mono_ms() + WIRE_END_MS;
 		return true;
 	}
 	if (!must_wait(r, did)) {
@@ -223,6 +226,16 @@ write_peer(struct relay *r)
 		return true;
 	}
 	return false;
+}
+
+/* From now on the peer has to take something now and then. */
+static void
+note_leaving(struct relay *r)
+{
+	if (r->left || r->to_peer.ended)
+		return;
+	r->left = true;
+	r->end_ms = clock_mono_ms() + WIRE_END_MS;
 }
 
 /* Until something can go on: false when the time is over. */
@@ -237,16 +250,18 @@ wait_io(struct relay *r)
 		p[0] = (struct pollfd){ .fd = w->net_in, .events = POLLIN };
 	if (r->wants_out)
 		p[1] = (struct pollfd){ .fd = w->net_out, .events = POLLOUT };
-	if (r->data_in || r->data_out) {
+	p[2].events =
+	    (short)((r->data_in ? POLLIN : 0) | (r->data_out ? POLLOUT : 0));
+	/* Else a peer that takes nothing would keep us from seeing it go. */
+	if (p[2].events != 0 || (!r->left && !r->to_peer.ended))
 		p[2].fd = r->data;
-		p[2].events = (short)((r->data_in ? POLLIN : 0) |
-				      (r->data_out ? POLLOUT : 0));
-	}
 	n = poll(p, 3, timeout_of(r->end_ms));
 	if (p[0].revents != 0 || p[1].revents != 0)
 		r->net_quiet = false;
 	if (p[2].revents != 0)
 		r->data_quiet = false;
+	if ((p[2].revents & (POLLHUP | POLLERR)) != 0)
+		note_leaving(r);
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
@@ -286,7 +301,7 @@ wire_relay(struct wire *w)
 
 	r.wire = w;
 	r.data = w->data;
-	r.broken = false;
+	r.broken = r.left = false;
 	r.net_quiet = r.data_quiet = false;
 	r.end_ms = IO_FOREVER;
 	r.to_us.pos = r.to_us.len = r.to_us.most = 0;

@@ -11,7 +11,7 @@
 
 enum {
 	WIRE_PIECE = 16384,  /* bytes under way in each direction: one record */
-	WIRE_END_MS = 10000, /* for the last bytes to reach the peer */
+	WIRE_END_MS = 10000, /* for each of the last pieces to reach the peer */
 	WIRE_LINGER_MS = 1000 /* for the peer to hang up first */
 };
 
@@ -27,8 +27,9 @@ int wire_init(struct wire *w); /* 0 or QE_SYS */
 int wire_handshake(struct wire *w, int64_t deadline_ms);
 /*
  * Carries bytes between the two until both have said the end, or the plain
- * side is gone.  Ends of file are passed on, in either
- * direction on its own.  False if the peer broke off.
+ * side is gone and the peer has got what it said, or takes no more of it.
+ * Ends of file are passed on, in either direction on its own.  False if the
+ * peer broke off.
  */
 bool wire_relay(struct wire *w);
 

@@ -15,6 +15,7 @@ import home as h
 from home import DEADLINE, wait_for
 from test_tls import certificates, install, service  # noqa: F401 fixtures
 from test_admin_root import DAEMON, NOFILES, RootHome
+from test_tls_pool import workers
 from tls import Service, Slow, TlsSmtpd, context, read_until
 
 pytestmark = pytest.mark.skipif(
@@ -242,30 +243,25 @@ def test_hangs_up_anywhere(home, certificates):  # noqa: F811
 
 
 def test_client_that_reads_nothing(home, certificates):  # noqa: F811
-    """What cannot be sent holds no process for long."""
+    """What cannot be sent holds no process for long: not while the server
+    waits for it, nor what that has left when it gave up."""
     install(home, certificates[0])
-    home.control("timeoutsmtpd", "4\n")
-    service = Service(home)
+    service = Service(home, "/usr/bin/timeout", front=["-s"],
+                      arguments=["2", "yes"])
     sock = service.connect()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    read_until(sock, b"\n")
-    sock.sendall(b"STARTTLS\r\n")
-    read_until(sock, b"TLS\r\n")
-    slow = slow_handshake(sock)
-    sock.setblocking(False)
-    sent = 0
-    while sent < 4 << 20:
-        slow.tls.write(b"NOOP\r\n" * 1000)
-        data = slow.outgoing.read()
-        if not select.select([], [sock], [], 1)[1]:
-            break
-        try:
-            sent += sock.send(data)
-        except (BlockingIOError, ConnectionError):
-            break
-    wait_for(lambda: re.search("end [0-9]+ status", service.log().split(
-        "pid")[-1]), "the end of the session")
+    slow_handshake(sock)
+    assert connected(service)
+    service.wait_log(r"tcpserver: end \d+ status")
+    # The client is still there, and says nothing.
+    wait_for(lambda: not connected(service), "the end of the connection")
     sock.close()
+
+
+def connected(service):  # noqa: F811
+    """The processes that have a client: those that wait have two files."""
+    return [pid for pid in workers(service)
+            if len(os.listdir(f"/proc/{pid}/fd")) > 2]
 
 
 class RootService:
