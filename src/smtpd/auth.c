@@ -63,7 +63,8 @@ auth_free(struct session *s)
 unsigned
 auth_allowed(const struct session *s)
 {
-	if (s->auth == NULL)
+	/* Clients say their password to a list, without waiting for a reply. */
+	if (s->auth == NULL || ucspi_tls_is_required(&s->tls))
 		return 0;
 	return (unsigned)(ucspi_tls_is_on(&s->tls) ? s->auth->allowed_tls
 						   : s->auth->allowed_clear);
