@@ -5,8 +5,8 @@ set -eu
 
 build="gcc libc6-dev musl-tools libcrypt-dev make libcdb-dev libpcre2-dev
 	libssl-dev libclamav-dev libseccomp-dev libcurl4-openssl-dev"
-demo="$build ucspi-tcp daemontools swaks libnet-ssleay-perl mpop openssl"
-check="$demo libcmocka-dev python3 python3-pytest python3-pytest-xdist
+demo="$build daemontools swaks libnet-ssleay-perl mpop openssl"
+check="$demo ucspi-tcp libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	mandoc dnsmasq-base strace procps iproute2 e2fsprogs xfsprogs
 	libauthen-sasl-perl libsasl2-modules msmtp curl fetchmail getmail6 gsasl
 	postfix dovecot-imapd dovecot-lmtpd knot unbound

@@ -55,7 +55,7 @@ class Qmail:
         log = open(self.home.file("server.log"), "ab")
         lib.own(self.home.file("server.log"))
         self.meter.start(lambda: self.home.spawn(
-            [front, "-r", "tcpserver", "-v", "-H", "-R", "-l", "a.example",
+            [front, "-r", self.home.listener, "-v", "-H", "-R", "-l", "a.example",
              "-c", "200", "-b", "100", "127.0.0.1", str(self.port),
              *self.program(bin_dir)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log))

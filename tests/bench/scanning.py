@@ -57,7 +57,7 @@ def calls(home, messages):
     trace = home.file("calls")
     port = lib.free_port()
     server = home.spawn(
-        ["tcpserver", "-qHRl0", "-c1", "127.0.0.1", str(port), "strace", "-c",
+        [home.listener, "-qHRl0", "-c1", "127.0.0.1", str(port), "strace", "-c",
          "-qq", "-U", "calls,name", "-o", trace,
          os.path.join(home.bin, "qmail-smtpd")],
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

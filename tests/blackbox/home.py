@@ -237,6 +237,9 @@ def lay_queue(queue, split=SPLIT, todo_split=True):
 class Home:
     """One home; start() runs qmail-send and friends, smtpd(), pop3d()."""
 
+    # What servers run under: tcpserver or qmail-listen.
+    listener = os.environ.get("LISTENER", "tcpserver")
+
     def __init__(self, base, bin_dir, me="a.example", split=SPLIT,
                  todo_split=True):
         self.path = str(base)
@@ -382,12 +385,12 @@ class Home:
 
     def server(self, argv, port=None, env=None, address="127.0.0.1",
                options=()):
-        """A program under a real tcpserver; returns the port."""
+        """A program under a real tcpserver, or $LISTENER; its port."""
         port = port or free_port(address)
         log = open(self.file(f"server-{port}.log"), "ab")
         own(self.file(f"server-{port}.log"))
         made = self.spawn(
-            ["tcpserver", "-v", "-H", "-R", "-l", self.me, "-c", "200",
+            [self.listener, "-v", "-H", "-R", "-l", self.me, "-c", "200",
              *options, address, str(port), *argv],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env=self.environment(**(env or {})))
