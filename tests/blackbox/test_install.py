@@ -72,8 +72,10 @@ for service in submission smtps pop3s; do
 	eval "echo \$$service" > "control/${service}port"
 done
 (cd "$REPO" && sh src/install/cert.sh "$QMAILHOME")
-chgrp nofiles bin/checkpassword
-chmod 4710 bin/checkpassword
+chgrp nofiles bin/checkpassword bin/checkqpasswd
+chmod 4710 bin/checkpassword bin/checkqpasswd
+bin/qpasswd -n "$WORK/virtual" 4242 4242
+echo word | bin/qpasswd -a jane
 svscan "$QMAILHOME/service" > "$WORK/svscan.log" 2>&1 &
 n=0
 until grep -qs 'status: local' service/send/log/main/current &&
@@ -120,6 +122,15 @@ print("pop3s sees", pop.stat()[0])
 smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=60,
                         context=anybody)
 print("smtps says", smtp.login("joe", "secret"))
+# Users of qpasswd, by any mechanism.
+for pop in (poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=60),
+            poplib.POP3_SSL("127.0.0.1", int(sys.argv[2]), timeout=60,
+                            context=anybody)):
+    pop.apop("jane", "word")
+    print("jane sees", pop.stat()[0])
+smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=60,
+                        context=anybody)
+print("jane hears", smtp.login("jane", "word"))
 PY
 section stop
 # joe stops all that runs as joe, all the time; others get their mail.
@@ -324,6 +335,12 @@ def test_pop3_as_the_user(installed):
     assert "pop3 sees 1" in installed["pop3"]
     assert "pop3s sees 1" in installed["pop3"]
     assert "for joe" in installed["pop3"]
+
+
+def test_users_of_qpasswd(installed):
+    """As the run files come, on all ports where somebody logs in."""
+    assert installed["pop3"].count("jane sees 0") == 2
+    assert "jane hears (235, b'2.7.0 ok, go ahead')" in installed["pop3"]
 
 
 def test_user_who_stops_everything_stops_nobody_else(installed):
