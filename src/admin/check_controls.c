@@ -48,7 +48,7 @@ check_endpoint(enum ctl id, struct control_error *err)
 	if (r == 0 && endpoint_parse(buf_view(&value), &endpoint) != 0) {
 		snprintf(err->text, sizeof(err->text),
 		    "control/%s: neither ip:port nor the path of a socket",
-		    control_table[id].file);
+		    control_name(id));
 		r = QE_SYNTAX;
 	}
 	buf_free(&value);
@@ -152,7 +152,7 @@ check_single(struct findings *f, enum ctl id)
 static void
 check_lines(struct findings *f, enum ctl id, struct strv text)
 {
-	const char *file = control_table[id].file;
+	const char *file = control_name(id);
 	bool is_map = control_table[id].kind == CT_MAP;
 
 	for (unsigned number = 1; text.len > 0; number++) {
@@ -209,7 +209,7 @@ check_patterns(struct findings *f, enum ctl id)
 			continue;
 		if (ere_translate(line, &ere, &why) == QE_SYNTAX)
 			finding_problem(f, "control/%s line %u: %s",
-			    control_table[id].file, number, why);
+			    control_name(id), number, why);
 	}
 	ere_free(&ere);
 	buf_free(&text);
@@ -218,7 +218,7 @@ check_patterns(struct findings *f, enum ctl id)
 static void
 check_cdb(struct findings *f, enum ctl id)
 {
-	const char *cdb = control_table[id].path;
+	const char *cdb = control_path(id);
 	char list[CONTROL_PATH_MAX];
 	char *suffix;
 
@@ -246,7 +246,7 @@ check_mode(struct findings *f, enum ctl id)
 {
 	const unsigned strangers =
 	    P_SMTPD | P_QMTPD | P_QMQPC | P_INJECT | P_POPUP | P_ALL;
-	const char *path = control_table[id].path;
+	const char *path = control_path(id);
 	struct stat st;
 
 	if (stat(path, &st) < 0)

@@ -33,6 +33,14 @@ static const struct {
 	{ P_SCAND,    "qmail-scand" },
 };
 
+/* Which no other program needs. */
+static const char *const docs[CTL_COUNT] = {
+#define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
+	[CTL_##id] = doc,
+#include "conf/controls.def"
+#undef CONTROL
+};
+
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(*programs) };
 
 /* Words of running text: each sentence on a line, no line a request. */
@@ -57,9 +65,10 @@ add_text(struct buf *out, const char *text)
 }
 
 static void
-add_default(struct buf *out, const struct control *control)
+add_default(struct buf *out, enum ctl id)
 {
-	const char *fallback = control->fallback;
+	const struct control *control = &control_table[id];
+	const char *fallback = control_fallback(id);
 
 	if (fallback == NULL || *fallback == '\0') {
 		buf_add_str(out, "Default: none.\n");
@@ -78,8 +87,9 @@ add_default(struct buf *out, const struct control *control)
 	if (control->kind == CT_INT)
 		buf_addf(out, "Range: %" PRId64 " to %" PRId64 ".\n",
 		    control->min, control->max);
-	if (control->variable != NULL)
-		buf_addf(out, "Overridden by\n.Ev %s .\n", control->variable);
+	if (control_variable(id) != NULL)
+		buf_addf(
+		    out, "Overridden by\n.Ev %s .\n", control_variable(id));
 }
 
 static void
@@ -110,17 +120,17 @@ add_table(struct buf *out, unsigned wanted, bool with_readers)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < CTL_COUNT; i++) {
-		const struct control *control = &control_table[i];
+	for (enum ctl id = 0; id < CTL_COUNT; id++) {
+		const struct control *control = &control_table[id];
 
 		if ((control->programs & wanted) == 0)
 			continue;
 		if (!any)
 			buf_add_str(out, ".Bl -tag -width Ds\n");
 		any = true;
-		buf_addf(out, ".It Pa control/%s\n", control->file);
-		add_text(out, control->doc);
-		add_default(out, control);
+		buf_addf(out, ".It Pa %s\n", control_path(id));
+		add_text(out, docs[id]);
+		add_default(out, id);
 		if (with_readers)
 			add_readers(out, control);
 	}
@@ -130,8 +140,8 @@ add_table(struct buf *out, unsigned wanted, bool with_readers)
 static void
 add_list(struct buf *out)
 {
-	for (size_t i = 0; i < CTL_COUNT; i++)
-		buf_addf(out, "%s\n", control_table[i].file);
+	for (enum ctl id = 0; id < CTL_COUNT; id++)
+		buf_addf(out, "%s\n", control_name(id));
 }
 
 static unsigned

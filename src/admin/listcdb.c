@@ -81,7 +81,7 @@ listcdb_make(const struct listcdb *what)
 	struct control_set set;
 	int r;
 
-	names.list = control_table[what->list].path;
+	names.list = control_path(what->list);
 	snprintf(names.final, sizeof(names.final), "%s.cdb", names.list);
 	snprintf(names.tmp, sizeof(names.tmp), "%s.cdb.tmp", names.list);
 	r = cdb_writer_open(names.tmp, 0644, &writer);

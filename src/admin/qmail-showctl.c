@@ -84,8 +84,8 @@ add_build(struct buf *out, const struct installation *installation, gid_t own)
 static bool
 is_known(const char *name)
 {
-	for (size_t i = 0; i < CTL_COUNT; i++)
-		if (strcmp(control_table[i].file, name) == 0)
+	for (enum ctl i = 0; i < CTL_COUNT; i++)
+		if (strcmp(control_name(i), name) == 0)
 			return true;
 	return false;
 }
@@ -159,9 +159,9 @@ check(const struct installation *installation, struct buf *out)
 static void
 forget_overrides(void)
 {
-	for (size_t i = 0; i < CTL_COUNT; i++)
-		if (control_table[i].variable != NULL)
-			env_unset(control_table[i].variable);
+	for (enum ctl i = 0; i < CTL_COUNT; i++)
+		if (control_variable(i) != NULL)
+			env_unset(control_variable(i));
 }
 
 int

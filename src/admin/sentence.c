@@ -142,8 +142,8 @@ add_list(enum ctl id, const struct sentence *sentence, struct buf *out)
 static bool
 is_control(const char *path)
 {
-	for (int id = 0; id < CTL_COUNT; id++)
-		if (strcmp(control_table[id].path, path) == 0)
+	for (enum ctl id = 0; id < CTL_COUNT; id++)
+		if (strcmp(control_path(id), path) == 0)
 			return true;
 	return false;
 }
@@ -156,7 +156,7 @@ add_made(enum ctl id, const struct sentence *sentence, struct buf *out)
 	struct stat made, source;
 	char *suffix;
 
-	snprintf(path, sizeof(path), "%s", control_table[id].path);
+	snprintf(path, sizeof(path), "%s", control_path(id));
 	if (stat(path, &made) < 0) {
 		buf_addf(out, "%s\n",
 		    sentence->absent == NULL ? plain.absent : sentence->absent);
@@ -180,9 +180,9 @@ void
 sentence_add(enum ctl id, struct buf *out)
 {
 	const struct control *control = &control_table[id];
-	const struct sentence *sentence = sentence_find(control->file);
+	const struct sentence *sentence = sentence_find(control_name(id));
 
-	buf_addf(out, "%s: ", control->file);
+	buf_addf(out, "%s: ", control_name(id));
 	if (!control_exists(id))
 		buf_add_str(out, "(Default.) ");
 	switch (control->kind) {

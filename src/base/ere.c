@@ -137,7 +137,7 @@ escape(struct parser *p)
 static int
 bracket_class(struct parser *p)
 {
-	static const char *const names[] = { "alnum", "alpha", "blank", "cntrl",
+	static const char names[][8] = { "alnum", "alpha", "blank", "cntrl",
 		"digit", "graph", "lower", "print", "punct", "space", "upper",
 		"xdigit" };
 

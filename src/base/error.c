@@ -10,7 +10,7 @@
 
 struct error_row {
 	int errnum;
-	const char *text;
+	char text[36]; /* without a pointer: nothing to relocate at start */
 };
 
 /* errno, text */

@@ -7,7 +7,7 @@
 #include "conf/control_file.h"
 
 /* clang-format off */
-const char *const check_names[] = {
+const char check_names[][CHECK_NAME_MAX] = {
 	"badhelo",
 	"badmailfrom",
 	"badmailto",
@@ -34,7 +34,7 @@ const size_t check_names_count = sizeof(check_names) / sizeof(*check_names);
 static int
 mode_of(struct strv word, enum check_mode *mode)
 {
-	static const char *const words[] = { "off", "watch", "on" };
+	static const char words[][6] = { "off", "watch", "on" };
 
 	for (int i = 0; i < 3; i++) {
 		if (!strv_eq_nocase(strv_trim_blanks(word), strv_of(words[i])))

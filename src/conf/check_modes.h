@@ -11,7 +11,9 @@ enum check_mode { CHECK_OFF, CHECK_WATCH, CHECK_ON };
  * for its plugins, which are switched together.
  */
 #define CHECK_PLUGINS "plugins"
-extern const char *const check_names[];
+enum { CHECK_NAME_MAX = 16 }; /* bytes of a name, and a NUL */
+
+extern const char check_names[][CHECK_NAME_MAX];
 extern const size_t check_names_count;
 
 /*

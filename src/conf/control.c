@@ -18,19 +18,66 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	ME_SUFFIX_AT = 2, /* "me", and what follows it in a default */
+	ORIGIN_MAX = 64,  /* bytes */
+	TEXT_MAX = 24,    /* bytes of a variable or a default, and a NUL */
+	VALUE_USUAL = 256 /* bytes of a file that needs no malloc(3) */
+};
+
+#define PREFIX "control/"
+
 const struct control control_table[CTL_COUNT] = {
 #define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
-	[CTL_##id] = { "control/" file, file, env, kind, def, min, max,        \
-		programs, doc },
+	[CTL_##id] = { kind, programs, min, max },
 #include "conf/controls.def"
 #undef CONTROL
 };
 
-enum {
-	ME_SUFFIX_AT = 2, /* "me", and what follows it in a default */
-	ORIGIN_MAX = 64,  /* bytes */
-	VALUE_USUAL = 256 /* bytes of a file that needs no malloc(3) */
+/* Arrays and not pointers, which would be relocated at each start. */
+static const struct {
+	char path[CONTROL_PATH_MAX];
+	char variable[TEXT_MAX], fallback[TEXT_MAX];
+} texts[CTL_COUNT] = {
+#define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
+	[CTL_##id] = { PREFIX file, env, def },
+#include "conf/controls.def"
+#undef CONTROL
 };
+
+/* The language lets an array be filled to its end, without a NUL. */
+#define CONTROL(id, file, env, kind, def, min, max, programs, doc)             \
+	_Static_assert(sizeof(PREFIX file) <= CONTROL_PATH_MAX &&              \
+			   sizeof(env) <= TEXT_MAX && sizeof(def) <= TEXT_MAX, \
+	    "no room for the texts of " file);
+#include "conf/controls.def"
+#undef CONTROL
+
+const char *
+control_path(enum ctl id)
+{
+	return texts[id].path;
+}
+
+const char *
+control_name(enum ctl id)
+{
+	return texts[id].path + strlen(PREFIX);
+}
+
+const char *
+control_variable(enum ctl id)
+{
+	return texts[id].variable[0] == '\0' ? NULL : texts[id].variable;
+}
+
+const char *
+control_fallback(enum ctl id)
+{
+	const char *fallback = texts[id].fallback;
+
+	return fallback[0] == NO_DEFAULT[0] ? NULL : fallback;
+}
 
 void
 control_error_set(
@@ -58,7 +105,7 @@ control_error_set(
 int
 control_file_read(enum ctl id, struct buf *out, struct control_error *err)
 {
-	const char *path = control_table[id].path;
+	const char *path = control_path(id);
 	size_t before = out->len;
 	int r = file_read(path, out);
 
@@ -107,12 +154,12 @@ static int
 fetch(enum ctl id, struct buf *out, struct origin *origin,
     struct control_error *err)
 {
-	const char *variable = control_table[id].variable;
+	const char *variable = control_variable(id);
 	const char *value = variable == NULL ? NULL : env_get(variable);
 
 	if (value == NULL) {
 		origin->is_file = true;
-		origin->name = control_table[id].path;
+		origin->name = control_path(id);
 		return control_file_read(id, out, err);
 	}
 	origin->is_file = false;
@@ -154,7 +201,7 @@ fetch_me(struct buf *out, struct control_error *err)
 {
 	char usual[VALUE_USUAL];
 	struct buf text = BUF_IN(usual, CONTROL_VALUE_MAX);
-	struct origin origin = { .name = control_table[CTL_ME].path,
+	struct origin origin = { .name = control_path(CTL_ME),
 		.is_file = true };
 	int r;
 
@@ -177,22 +224,21 @@ wants_me(const char *fallback)
 static int
 use_fallback(enum ctl id, struct buf *out, struct control_error *err)
 {
-	const char *fallback = control_table[id].fallback;
+	const char *fallback = control_fallback(id);
 	size_t before = out->len;
 	int r;
 
 	if (fallback == NULL)
 		return QE_ABSENT;
 	if (!wants_me(fallback))
-		return append(
-		    out, strv_of(fallback), control_table[id].file, err);
+		return append(out, strv_of(fallback), control_name(id), err);
 	r = fetch_me(out, err);
 	if (r == QE_ABSENT && fallback[ME_SUFFIX_AT] == '\0')
-		return append(out, strv_of(control_table[id].file),
-		    control_table[id].file, err);
+		return append(
+		    out, strv_of(control_name(id)), control_name(id), err);
 	if (r == 0 && fallback[ME_SUFFIX_AT] == ' ')
 		r = append(out, strv_of(fallback + ME_SUFFIX_AT),
-		    control_table[id].file, err);
+		    control_name(id), err);
 	if (r != 0)
 		out->len = before;
 	return r;
@@ -270,7 +316,7 @@ control_int(enum ctl id, int64_t *out, struct control_error *err)
 	}
 	all = strv_trim_end(buf_view(&text));
 	if (r == QE_ABSENT || all.len == 0)
-		all = strv_of(control->fallback);
+		all = strv_of(control_fallback(id));
 	r = all.len == 0 ? QE_ABSENT
 			 : parse_int(all, control, &origin, out, err);
 	buf_free(&text);
@@ -280,7 +326,7 @@ control_int(enum ctl id, int64_t *out, struct control_error *err)
 bool
 control_exists(enum ctl id)
 {
-	const char *path = control_table[id].path;
+	const char *path = control_path(id);
 
 	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }

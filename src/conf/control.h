@@ -52,22 +52,29 @@ enum ctl {
 	CTL_COUNT
 };
 
+/* As no value of a control could be; for the table. */
+#define NO_DEFAULT "\n"
+
 struct control {
-	const char *path;     /* from the home: "control/" and the name */
-	const char *file;     /* its name below control/ */
-	const char *variable; /* environment override, or NULL */
 	enum control_kind kind;
-	/* For CT_INT a number.  "me": the content of control/me, or this
-	 * control's own name where that is missing; "me!": the same and
-	 * QE_ABSENT without it; "me text": with the text behind it; NULL:
-	 * none. */
-	const char *fallback;
-	int64_t min, max; /* of a CT_INT */
-	unsigned programs;
-	const char *doc;
+	unsigned programs; /* enum control_program bits */
+	int64_t min, max;  /* of a CT_INT */
 };
 
 extern const struct control control_table[CTL_COUNT];
+
+enum { CONTROL_PATH_MAX = 40 }; /* bytes of the longest path, and a NUL */
+
+const char *control_path(enum ctl id); /* from the home: "control/me" */
+const char *control_name(enum ctl id); /* below control/: "me" */
+/* The environment variable that overrides it, or NULL. */
+const char *control_variable(enum ctl id);
+/*
+ * Its default.  For CT_INT a number.  "me": the content of control/me, or
+ * this control's own name where that is missing; "me!": the same and
+ * QE_ABSENT without it; "me text": with the text behind it; NULL: none.
+ */
+const char *control_fallback(enum ctl id);
 
 /* What went wrong, for one sentence to a person. */
 struct control_error {

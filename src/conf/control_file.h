@@ -5,7 +5,6 @@
 #include "conf/control.h"
 
 enum {
-	CONTROL_PATH_MAX = 64,       /* bytes of the longest path */
 	CONTROL_VALUE_MAX = 64 << 10 /* bytes of a file with one value */
 };
 

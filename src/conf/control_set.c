@@ -193,7 +193,7 @@ control_set_load(
 		return finish(&set, 0, out);
 	set.present = true;
 	if (r == 0)
-		r = build_index(&set, control->kind, control->path, err);
+		r = build_index(&set, control->kind, control_path(id), err);
 	return finish(&set, r, out);
 }
 
@@ -221,7 +221,7 @@ control_map_load(
 	if (bad == 0)
 		return 0;
 	control_error_set(
-	    err, control_table[id].path, bad, "no name and colon in front");
+	    err, control_path(id), bad, "no name and colon in front");
 	control_set_free(out);
 	return QE_SYNTAX;
 }

@@ -61,8 +61,7 @@ mfcheck_times_load(struct mfcheck_times *out, struct control_error *err)
 		text = strv_trim_blanks(strv_cut(&text, '#', NULL));
 		r = parse_times(text, out);
 		if (r != 0)
-			control_error_set(err,
-			    control_table[CTL_MFCHECKTIME].path, 1,
+			control_error_set(err, control_path(CTL_MFCHECKTIME), 1,
 			    "not one or two numbers of seconds, at most "
 			    "2592000");
 	}

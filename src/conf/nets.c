@@ -27,7 +27,7 @@ read_entries(const struct control_set *set, const char *name, struct nets *nets,
 int
 nets_load(enum ctl id, struct nets *out, struct control_error *err)
 {
-	const char *name = control_table[id].path;
+	const char *name = control_path(id);
 	struct nets nets = { .items = NULL };
 	struct control_set set;
 	int r = control_set_load(id, &set, err);

@@ -40,8 +40,8 @@ rate_limit_load(struct rate_limit *out, struct control_error *err)
 	if (r == 0 && text.len > 0) {
 		r = parse(text, out);
 		if (r != 0)
-			control_error_set(err,
-			    control_table[CTL_AUTH_RATELIMIT].path, 1,
+			control_error_set(err, control_path(CTL_AUTH_RATELIMIT),
+			    1,
 			    "not recipients/seconds, two numbers of at least "
 			    "1");
 	}

@@ -94,7 +94,7 @@ load_line(enum ctl id, struct buf *out)
 	r = control_line(id, out, &err);
 	if (r != 0)
 		die(EX_TEMPORARY, "unable to read controls: %s",
-		    r == QE_ABSENT ? control_table[id].file : err.text);
+		    r == QE_ABSENT ? control_name(id) : err.text);
 }
 
 static void

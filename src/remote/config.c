@@ -55,7 +55,7 @@ load_helohost(struct config *config, struct control_error *err)
 static int
 load_smtprelays(struct config *config, struct control_error *err)
 {
-	const char *path = control_table[CTL_SMTPRELAYS].path;
+	const char *path = control_path(CTL_SMTPRELAYS);
 	struct stat st;
 
 	if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0) {

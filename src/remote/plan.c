@@ -40,7 +40,7 @@ bad_line(const struct question *q, enum ctl file,
     const struct control_entry *entry, const char *why)
 {
 	snprintf(q->err->text, sizeof(q->err->text), "control/%s line %u: %s",
-	    control_table[file].file, entry->line, why);
+	    control_name(file), entry->line, why);
 	return QE_SYNTAX;
 }
 

@@ -128,7 +128,7 @@ config_reread(struct send *s)
 		config_free(&config);
 		slog_line(&s->log, "warning: %s", err.text);
 		slog_line(&s->log, "alert: unable to reread control/%s",
-		    control_table[failed].file);
+		    control_name(failed));
 	}
 	/* On failure the old ones stay, and qmail-todo says so. */
 	resolver_reread(s->resolver, &name, &err);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const stage_names[PLUGIN_STAGES] = {
+static const char stage_names[PLUGIN_STAGES][12] = {
 	[PLUGIN_CONNECTION] = "connection",
 	[PLUGIN_HELO] = "helo",
 	[PLUGIN_MAIL] = "mail",

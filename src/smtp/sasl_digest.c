@@ -29,9 +29,8 @@ enum directive {
 	D_COUNT
 };
 
-static const char *const directive_names[D_COUNT] = { "username", "realm",
-	"nonce", "cnonce", "nc", "qop", "digest-uri", "response", "charset",
-	"authzid" };
+static const char directive_names[D_COUNT][12] = { "username", "realm", "nonce",
+	"cnonce", "nc", "qop", "digest-uri", "response", "charset", "authzid" };
 
 struct directives {
 	struct strv values[D_COUNT];

@@ -134,7 +134,7 @@ read_control(enum ctl id, struct buf *out, struct control_error *err)
 		die_errno(EX_TEMPORARY, "unable to open this directory");
 	if (chdir(program_home()) == 0)
 		r = control_line(id, out, err);
-	else if (control_table[id].variable != NULL)
+	else if (control_variable(id) != NULL)
 		r = control_line(id, out, err);
 	if (fchdir(here) < 0)
 		die_errno(EX_TEMPORARY, "unable to go back");

@@ -13,7 +13,7 @@
 static bool
 is_delay_set(void)
 {
-	return env_get(control_table[CTL_TARPITDELAY].variable) != NULL ||
+	return env_get(control_variable(CTL_TARPITDELAY)) != NULL ||
 	       control_exists(CTL_TARPITDELAY);
 }
 

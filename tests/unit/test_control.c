@@ -212,7 +212,7 @@ test_int_every_default_parses(void **state)
 	(void)state;
 	for (int id = 0; id < CTL_COUNT; id++)
 		if (control_table[id].kind == CT_INT &&
-		    control_table[id].fallback != NULL)
+		    control_fallback((enum ctl)id) != NULL)
 			assert_int_equal(
 			    control_int((enum ctl)id, &value, &err), 0);
 }

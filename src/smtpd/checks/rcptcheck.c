@@ -33,7 +33,7 @@ struct rcptcheck {
 
 static const struct {
 	int exit_code, code;
-	const char *enhanced, *text;
+	char enhanced[8], text[56];
 } answers[] = {
 	{1,    553, "5.1.1", "sorry, no mailbox here by that name."    },
 	{ 2,   421, "4.3.0", UNVERIFIED "(misuse)"                     },
