@@ -69,9 +69,12 @@ checker_argv(const struct multi *m, char *checker, bool reports)
 	return argv;
 }
 
-/* True if the checker has run prog; then *status is prog's. */
+/*
+ * True if the checker has run prog; then *status is prog's, and the secret is
+ * wiped, long before that ends.
+ */
 static bool
-ask(const struct multi *m, char *checker, int *status)
+ask(struct multi *m, char *checker, int *status)
 {
 	char **argv = checker_argv(m, checker, !m->only_asks);
 	struct spawn how = {
@@ -97,6 +100,8 @@ ask(const struct multi *m, char *checker, int *status)
 	/* Ends with the checker, or when it has run prog. */
 	accepted = io_read(report[0], &byte, 1) == 1;
 	io_close(&report[0]);
+	if (accepted)
+		credentials_wipe(&m->given);
 	if (spawn_wait(pid, status) != 0)
 		die_errno(EX_TEMPORARY, "unable to wait for %s", checker);
 	code = spawn_exit_code(*status);

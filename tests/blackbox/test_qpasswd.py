@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from auth_home import HASHED, PASSWORDS, add_logins
-from home import DEADLINE, ROOT, TEST_GID, TEST_UID, make_dirs, write_file
+from home import (DEADLINE, ROOT, TEST_GID, TEST_UID, make_dirs, wait_for,
+                  write_file)
+from test_pop3_login import holds
 
 JOE = PASSWORDS["joe"]
 
@@ -176,6 +178,29 @@ def test_multicheckpw_asks_until_one_accepts(home):
     done = check(home, "multicheckpw 2 no-such-program checkqpasswd", "joe",
                  JOE, "true")
     assert done.returncode == 0, done
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root to read memory")
+def test_multicheckpw_forgets_what_was_right(home):
+    """Not when prog ends, which may be hours later."""
+    add_logins(home, {"joe": "rosebud-8e1f-rosebud"})
+    mark, go = home.file("mark"), home.file("go")
+    with ThreadPoolExecutor(1) as pool:
+        session = pool.submit(
+            check, home, "multicheckpw 2 checkqpasswd checkpassword", "joe",
+            "rosebud-8e1f-rosebud", "sh", "-c",
+            f"echo $PPID > {mark}.new; mv {mark}.new {mark}; "
+            f"while [ ! -e {go} ]; do sleep 0.05; done; exit 7")
+        try:
+            with wait_for(lambda: open(mark), "the program") as f:
+                pid = int(f.read())
+            with open(f"/proc/{pid}/comm") as f:
+                assert f.read() == "multicheckpw\n"
+            wait_for(lambda: not holds(pid, b"rosebud-8e1f-rosebud"),
+                     "the password to be wiped", 20)
+        finally:
+            write_file(go, "")
+        assert session.result().returncode == 7
 
 
 AS_ROOT = """
