@@ -105,41 +105,58 @@ edit_find(const struct edit *e, struct strv text, const char *login,
 		    (long)geteuid());
 }
 
-/* One line, without its end. */
-static size_t
-read_line(char line[PASSWORD_MAX + 1])
+/* One line, without its end: 0, QE_LIMIT, QE_SYNTAX. */
+static int
+read_line(char line[PASSWORD_MAX + 1], size_t *n)
 {
-	size_t n = 0;
 	char c;
 
+	*n = 0;
 	while (io_read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-		if (n == PASSWORD_MAX)
-			die(EX_PERMANENT, "a password has at most %d bytes",
-			    PASSWORD_MAX);
+		if (*n == PASSWORD_MAX)
+			return QE_LIMIT;
 		if ((unsigned char)c < 32 || c == 127)
-			die(EX_PERMANENT,
-			    "a password has no control characters");
-		line[n++] = c;
+			return QE_SYNTAX;
+		line[(*n)++] = c;
 	}
-	return n;
+	return 0;
+}
+
+/*
+ * Without echo, which comes back whatever is typed: the keys that would end us
+ * end the line instead, with a byte that no password has.
+ */
+static int
+read_from_terminal(const struct termios *before, const char *prompt,
+    char line[PASSWORD_MAX + 1], size_t *n)
+{
+	struct termios hidden = *before;
+	int r;
+
+	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	hidden.c_cc[VEOL] = before->c_cc[VINTR];
+	hidden.c_cc[VEOL2] = before->c_cc[VQUIT];
+	(void)io_write_all(STDERR_FILENO, prompt, strlen(prompt));
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	r = read_line(line, n);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+	(void)io_write_all(STDERR_FILENO, "\n", 1);
+	return r;
 }
 
 static void
 read_hidden(const char *prompt, char line[PASSWORD_MAX + 1], size_t *n)
 {
-	struct termios before, hidden;
+	struct termios before;
+	int r = tcgetattr(STDIN_FILENO, &before) != 0
+		    ? read_line(line, n)
+		    : read_from_terminal(&before, prompt, line, n);
 
-	if (tcgetattr(STDIN_FILENO, &before) != 0) {
-		*n = read_line(line);
-		return;
-	}
-	hidden = before;
-	hidden.c_lflag &= ~(tcflag_t)ECHO;
-	(void)io_write_all(STDERR_FILENO, prompt, strlen(prompt));
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-	*n = read_line(line);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	(void)io_write_all(STDERR_FILENO, "\n", 1);
+	if (r == QE_LIMIT)
+		die(EX_PERMANENT, "a password has at most %d bytes",
+		    PASSWORD_MAX);
+	if (r != 0)
+		die(EX_PERMANENT, "a password has no control characters");
 }
 
 static struct strv

@@ -1,8 +1,10 @@
 """qpasswd, checkqpasswd, multicheckpw and checkpassword by themselves."""
 import os
+import pty
 import shutil
 import stat
 import subprocess
+import termios
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -83,6 +85,33 @@ def test_users_come_change_and_go(home):
     assert "no user joe" in qpasswd(home, "-d", "joe", code=100)
     assert "no user eve" in qpasswd(home, "eve", password="x", code=100)
     assert "usage" in qpasswd(home, "-a", "-d", "x", code=100)
+
+
+@pytest.mark.parametrize("typed", [b"a\x03", b"a\x1c", b"a\x01\n",
+                                   b"a" * 201 + b"\n"])
+def test_terminal_shows_again_what_is_typed(home, typed):
+    """However the question for a password ends."""
+    add_logins(home)
+    ours, theirs = pty.openpty()
+    process = home.spawn(["setsid", "-c", "-w",
+                          os.path.join(home.bin, "qpasswd"), "joe"],
+                         stdin=theirs, stdout=theirs, stderr=theirs)
+    try:
+        def echoes():
+            return bool(termios.tcgetattr(ours)[3] & termios.ECHO)
+
+        wait_for(lambda: not echoes(), "the question")
+        os.write(ours, typed)
+        assert process.wait(DEADLINE) != 0 and echoes()
+        assert qpasswd_of(home, "joe") == f"second of joe\n{JOE}\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def qpasswd_of(home, login):
+    with open(home.file("virtual", login, ".qpasswd")) as f:
+        return f.read()
 
 
 def test_many_at_a_time_lose_nobody(home):
