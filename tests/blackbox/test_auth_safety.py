@@ -354,14 +354,19 @@ def test_secrets_are_nowhere_to_be_seen(home, scratch):
                 continue
 
     clients = []  # whose sessions do not end while they are looked at
-    for words in (["PLAIN " + plain("joe", secret)],
-                  ["LOGIN", b64("joe"), b64(secret)]):
+    for pieces in (["PLAIN " + plain("joe", secret) + "\r\n"],
+                   ["LOGIN\r\n", b64("joe") + "\r\n",
+                    b64(secret) + "\r\n"],
+                   ["PLAIN " + plain("joe", secret), "\r\n"]):
         client = site.client()
         clients.append(client)
-        client.send("AUTH " + words[0] + "\r\n")
-        for word in words[1:]:
-            assert client.reply().startswith("334 ")
-            client.send(word + "\r\n")
+        pieces[0] = "AUTH " + pieces[0]
+        for at, piece in enumerate(pieces):
+            if at > 0 and pieces[at - 1].endswith("\n"):
+                assert client.reply().startswith("334 ")
+            elif at > 0:
+                wait_for(lambda: is_read(client), "half a line to be read")
+            client.send(piece)
         wait_for(lambda: os.path.exists(waiting), "the checker")
         seen = 0
         for path, text in ours():
@@ -382,6 +387,18 @@ def test_secrets_are_nowhere_to_be_seen(home, scratch):
     for form in forms:
         assert form.decode() not in site.log()
     assert "C: AUTH [...]" in site.log() and "C: [...]" in site.log()
+
+
+def is_read(client):
+    """Whether the server has read all that has come."""
+    ports = [f":{s[1]:04X}" for s in (client.socket.getpeername(),
+                                      client.socket.getsockname())]
+    with open("/proc/net/tcp") as f:
+        for line in f:
+            words = line.split()
+            if [words[1][-5:], words[2][-5:]] == ports:
+                return words[4].endswith(":00000000")
+    return False
 
 
 def is_session(path, home):
