@@ -12,7 +12,7 @@ check="$demo ucspi-tcp libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	postfix dovecot-imapd dovecot-lmtpd knot unbound
 	clamav-daemon p0f spamd spamc
 	procmail maildrop vacation safecat dot-forward mlmmj
-	mutt s-nail git-email php-cli"
+	mutt s-nail git-email php-cli mailfront"
 bench="$check dovecot-pop3d"
 
 case "${1:-build}" in

@@ -92,12 +92,13 @@ refresh_entry(struct store *s, struct store_entry *e, const char *path)
 	SSL_CTX *ctx;
 
 	if (stat(path, &st) < 0) {
+		bool absent = errno == ENOENT;
+
 		if (e->was_seen)
 			warn("%s is gone: %s", path, error_text(errno));
 		e->was_seen = false;
-		if (errno == ENOENT) {
+		if (absent)
 			set(s, e, NULL);
-		}
 		return;
 	}
 	if (e->was_seen && is_same(&st, &e->seen))

@@ -1,7 +1,9 @@
 """AUTH with clients that others wrote, by each mechanism."""
+import hmac
 import os
 import shutil
 import signal
+import smtplib
 import subprocess
 
 import pytest
@@ -112,6 +114,23 @@ def test_curl(site, scratch, mechanism):
     assert f"AUTH {mechanism}" in said
     code, said = run(*argv, "--user", "last:wrong")
     assert code == 67, said
+
+
+@pytest.mark.parametrize("mechanism,digest", [
+    ("CRAM-MD5", "md5"), ("CRAM-SHA1", "sha1"), ("CRAM-RIPEMD", "ripemd160")])
+def test_smtplib(site, mechanism, digest):
+    """No mail program knows CRAM-RIPEMD; what it is made of, many do."""
+    def login(password):
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=DEADLINE) as client:
+            client.ehlo("client.example")
+            assert mechanism in client.esmtp_features["auth"].split()
+            return client.auth(mechanism, lambda challenge: "joe " + hmac.new(
+                password.encode(), challenge, digest).hexdigest(),
+                initial_response_ok=False)
+
+    assert login(PASSWORDS["joe"]) == (235, b"2.7.0 ok, go ahead")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        login("wrong")
 
 
 def test_both_kinds_of_passwords(site):

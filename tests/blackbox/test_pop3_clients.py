@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import home as h
 from auth_home import Scram, add_logins, cram
 from pop3_driver import TlsService, add_certificate, any_certificate
+from test_tls import UCSPI_SERVER
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("SANITIZE")),
@@ -21,6 +23,11 @@ HASHED = "of the system"
 MAIL = "From: a@x.example\nSubject: hello\n\n.dot\n..two\nlast line\n"
 ALL = ["LOGIN", "PLAIN", "CRAM-MD5", "CRAM-SHA1", "CRAM-RIPEMD", "DIGEST-MD5",
        "SCRAM-SHA-256"]
+
+
+def server_of(home):
+    return [os.path.join(home.bin, "multicheckpw"), "2", "checkqpasswd",
+            "checkpassword", os.path.join(home.bin, "qmail-pop3d"), "Maildir"]
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +45,7 @@ def served(session_dir, bin_dir):
         box = home.file("virtual", name, "Maildir")
         path = h.write_file(os.path.join(box, "cur", "1:2,S"), MAIL)
         os.utime(path, (1600000000, 1600000000))
-    server = [os.path.join(home.bin, "multicheckpw"), "2", "checkqpasswd",
-              "checkpassword", os.path.join(home.bin, "qmail-pop3d"),
-              "Maildir"]
+    server = server_of(home)
     home.tls = TlsService(home, *server)
     home.tls_at_once = TlsService(home, *server, front=["-s"])
     home.tls_required = TlsService(home, *server, UCSPITLS="!")
@@ -173,7 +178,8 @@ class Hand:
     """A client that is told every line."""
 
     def __init__(self, service):
-        self.socket = service.connect()
+        self.socket = (service if isinstance(service, socket.socket)
+                       else service.connect())
         self.pending = b""
         self.greeting = self.line()
 
@@ -342,6 +348,26 @@ def test_stls_has_no_argument_and_pipelines_nothing(served):
     hand = Hand(served.tls)
     assert hand.ask("STLS now") == "-ERR syntax error"
     assert hand.ask("NOOP") == "+OK "
+
+
+def test_behind_another_front(served):
+    """Pipes where qmail-tls has sockets; what follows a login in one packet
+    is the mail server's all the same."""
+    front = h.write_file(served.file("front.py"), UCSPI_SERVER)
+    port = served.server(
+        ["/usr/bin/python3", front, served.file("control/servercert.pem"),
+         os.path.join(served.bin, "qmail-popup"), served.me, *server_of(served)])
+    hand = Hand(socket.create_connection(("127.0.0.1", port), h.DEADLINE))
+    assert "STLS" in hand.capa()
+    assert hand.ask("USER eve") == "+OK "
+    hand.stls()
+    assert hand.ask(f"PASS {JOE}") == "-ERR USER first"
+    assert "STLS" not in hand.capa()
+    assert hand.ask(f"USER joe\r\nPASS {JOE}\r\nSTAT\r\nQUIT") == "+OK "
+    assert [hand.line() for _ in range(4)] == [
+        b"+OK ", b"+OK 1 %d" % len(MAIL), b"+OK ", b""]
+    with open(served.file(f"server-{port}.log")) as f:
+        assert "LOGIN: 127.0.0.1 plain tls <joe>" in f.read()
 
 
 def test_nothing_secret_is_logged(served):

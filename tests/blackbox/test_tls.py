@@ -344,6 +344,28 @@ def test_behind_another_front(home, certificates):
     assert s.command("QUIT").startswith("221")
 
 
+MAILFRONT = "/usr/sbin/mailfront"
+
+
+@pytest.mark.skipif(not os.path.exists(MAILFRONT), reason="needs mailfront")
+def test_in_front_of_a_server_of_others(home, certificates):
+    """mailfront asks for TLS as UCSPI-TLS has it, and for the variables."""
+    install(home, certificates[0])
+    service = Service(home, MAILFRONT, arguments=[
+        "smtp", "echo", "starttls-ucspi", "accept"])
+    s = TlsSmtpd(service)
+    assert "250-STARTTLS" in s.command("EHLO c.example").split("\n")
+    assert s.command("STARTTLS").startswith("220 ")
+    s.handshake(name="a.example")
+    assert s.certificate() == shown(certificates[0])
+    assert "STARTTLS" not in s.command("EHLO c.example")
+    assert s.command("MAIL FROM:<s@x.example>", "RCPT TO:<r@a.example>",
+                     "DATA")[-1].startswith("354 ")
+    s.send("Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n")
+    assert s.reply().startswith("250 ") and s.reply().startswith("221 ")
+    assert s.at_end()
+
+
 def test_make_cert(home):
     """The script of "make cert": once, and never over what is there."""
     script = os.path.join(os.path.dirname(__file__),
