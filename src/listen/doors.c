@@ -114,6 +114,14 @@ doors_open(const struct settings *s, int fds[DOORS_MAX])
 	return s->address_count;
 }
 
+/* Of one client, who came and went, or whom a firewall keeps out. */
+static bool
+is_gone(int errnum)
+{
+	return errnum == EAGAIN || errnum == EINTR || errnum == ECONNABORTED ||
+	       errnum == EPROTO || errnum == EPERM;
+}
+
 int
 doors_accept(int door, struct client *out)
 {
@@ -123,10 +131,7 @@ doors_accept(int door, struct client *out)
 	out->fd = accept4(
 	    door, (struct sockaddr *)&remote, &remote_len, SOCK_CLOEXEC);
 	if (out->fd < 0)
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			       errno == ENOBUFS
-			   ? QE_SYS
-			   : QE_ABSENT;
+		return is_gone(errno) ? QE_ABSENT : QE_SYS;
 	if (getsockname(out->fd, (struct sockaddr *)&local, &local_len) == 0 &&
 	    end_from(&local, &out->local) && end_from(&remote, &out->remote))
 		return 0;

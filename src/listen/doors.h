@@ -23,8 +23,8 @@ size_t doors_open(const struct settings *s, int fds[DOORS_MAX]);
 
 /*
  * The next client of a door: 0; QE_ABSENT if nobody is there any more; QE_SYS
- * if this process or the system is out of something, and all will have to
- * wait.
+ * if this process, the system or the net is out of something, and all will
+ * have to wait.
  */
 int doors_accept(int door, struct client *out);
 

@@ -213,8 +213,9 @@ limit_of_client(const struct host *host)
 
 	if (rule != NULL &&
 	    strv_to_u64(strv_of(rule), PLACES_MAX, &limit) != 0) {
-		warn("MAXCONNIP is %s in %s, not a number up to %d", rule,
-		    host->rules.path, PLACES_MAX);
+		if (!host->settings->quiet)
+			warn("MAXCONNIP is %s in %s, not a number up to %d",
+			    rule, host->rules.path, PLACES_MAX);
 		limit = 1;
 	}
 	return limit;
