@@ -278,6 +278,18 @@ source_discard(struct source *s)
 	s->pos = s->len = 0;
 }
 
+size_t
+source_replace(struct source *s, struct strv bytes)
+{
+	size_t n = bytes.len < s->cap ? bytes.len : s->cap;
+
+	if (n > 0)
+		memcpy(s->data, bytes.ptr, n);
+	s->pos = 0;
+	s->len = n;
+	return n;
+}
+
 void
 sink_init(struct sink *s, int fd, char *data, size_t cap)
 {

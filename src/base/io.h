@@ -65,6 +65,8 @@ struct strv source_peek(const struct source *s);
 void source_take(struct source *s, size_t n);
 /* Throws away what is buffered (STARTTLS, fatal replies). */
 void source_discard(struct source *s);
+/* Puts that in its place, as much as there is room for; how much. */
+size_t source_replace(struct source *s, struct strv bytes);
 
 /* Buffered writing.  The first failure is kept in err and repeated. */
 struct sink {

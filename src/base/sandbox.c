@@ -27,7 +27,10 @@
 #define SANDBOX_ARCH 0 /* no filter: its name here is not known */
 #endif
 
-enum { HEAD = 3, TAIL = 1 }; /* instructions around the comparisons */
+/* Instructions around the comparisons; of an option's call and level. */
+enum { HEAD = 3, TAIL = 2, OPTIONS = 4 };
+
+enum { LITTLE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
 
 /* prlimit(2); C libraries disagree on the type of resource. */
 static long
@@ -122,29 +125,79 @@ sandbox_calls_more(const int *calls, size_t count)
 	return sandbox_calls(all, BASIC_CALLS + count);
 }
 
-int
-sandbox_calls(const int *calls, size_t count)
+/* 0, QE_ABSENT or QE_SYS. */
+static int
+install(struct sock_filter *code, size_t n)
 {
-	struct sock_filter code[HEAD + SANDBOX_CALLS_MAX + TAIL + 1];
-	struct sock_fprog filter = { .filter = code };
-	size_t n = HEAD;
+	struct sock_fprog filter = { .filter = code, .len = (unsigned short)n };
 
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? QE_ABSENT : QE_SYS;
+}
+
+static int
+begin(size_t count)
+{
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return QE_SYS;
 	if (SANDBOX_ARCH == 0)
 		return QE_ABSENT;
-	if (count > SANDBOX_CALLS_MAX)
-		return QE_LIMIT;
-	filter_head(code, count);
-	/* A match jumps over the rest and over the end. */
+	return count > SANDBOX_CALLS_MAX ? QE_LIMIT : 0;
+}
+
+/* The comparison jumps over the rest and the end, to what allows it. */
+static size_t
+filter_any(struct sock_filter *out, const int *values, size_t count)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < count; i++)
-		code[n++] = instruction(BPF_JMP | BPF_JEQ | BPF_K,
-		    (uint32_t)calls[i], (uint8_t)(count - i), 0);
-	code[n++] =
-	    instruction(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	code[n++] = instruction(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-	filter.len = (unsigned short)n;
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
-		return 0;
-	return errno == EINVAL || errno == ENOSYS ? QE_ABSENT : QE_SYS;
+		out[n++] = instruction(BPF_JMP | BPF_JEQ | BPF_K,
+		    (uint32_t)values[i], (uint8_t)(count - i), 0);
+	out[n++] = instruction(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	out[n++] = instruction(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	return n;
+}
+
+int
+sandbox_calls(const int *calls, size_t count)
+{
+	struct sock_filter code[HEAD + SANDBOX_CALLS_MAX + TAIL];
+	int r = begin(count);
+
+	if (r != 0)
+		return r;
+	filter_head(code, count);
+	return install(code, HEAD + filter_any(code + HEAD, calls, count));
+}
+
+/* Loads a 32-bit argument of the call. */
+static struct sock_filter
+load_argument(size_t number)
+{
+	return instruction(BPF_LD | BPF_W | BPF_ABS,
+	    (uint32_t)(offsetof(struct seccomp_data, args) + 8 * number +
+		       (LITTLE ? 0 : 4)),
+	    0, 0);
+}
+
+int
+sandbox_options(int level, const int *names, size_t count)
+{
+	struct sock_filter code[HEAD + OPTIONS + SANDBOX_CALLS_MAX + TAIL];
+	const uint8_t all = (uint8_t)(count + 1); /* over names and refusal */
+	struct sock_filter *next = code + HEAD;
+	int r = begin(count);
+
+	if (r != 0)
+		return r;
+	filter_head(code, OPTIONS + count);
+	*next++ = instruction(
+	    BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, (uint8_t)(all + 3));
+	*next++ = load_argument(1);
+	*next++ = instruction(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)level, 0,
+	    (uint8_t)(count + 1));
+	*next++ = load_argument(2);
+	return install(code, HEAD + OPTIONS + filter_any(next, names, count));
 }

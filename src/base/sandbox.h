@@ -31,4 +31,10 @@ int sandbox_calls(const int *calls, size_t count);
  */
 int sandbox_calls_more(const int *calls, size_t count);
 
+/*
+ * From now on setsockopt(2) is made with these options of that level only.
+ * To be called before sandbox_calls, with the same result.
+ */
+int sandbox_options(int level, const int *names, size_t count);
+
 #endif

@@ -67,7 +67,7 @@ front_begin_tls(struct popup *p)
 	struct buf request = BUF_LIMIT(LINK_MAX);
 	int64_t deadline = clock_deadline(UCSPI_TLS_SECONDS);
 
-	if (ucspi_tls_start(&p->tls, &c->in, &c->out,
+	if (ucspi_tls_start(&p->tls, STRV(""), &c->in, &c->out,
 		deadline < c->end_ms ? deadline : c->end_ms) != 0)
 		front_end(p);
 	buf_reset(&c->line);

@@ -6,10 +6,8 @@
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "base/io.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -68,15 +66,18 @@ take_entry(struct tls_facts *facts, struct strv entry)
 
 int
 tls_facts_feed(
-    struct tls_facts_reader *r, struct tls_facts *facts, struct strv bytes)
+    struct tls_facts_reader *r, struct tls_facts *facts, struct strv *bytes)
 {
-	for (size_t i = 0; i < bytes.len; i++) {
+	while (bytes->len > 0) {
+		char c = *bytes->ptr;
+
+		*bytes = strv_skip(*bytes, 1);
 		if (r->total++ >= TLS_FACTS_TEXT_MAX)
 			return QE_LIMIT;
-		if (bytes.ptr[i] != '\0') {
+		if (c != '\0') {
 			/* An endless entry stays full and is dropped. */
 			if (r->len < sizeof(r->entry))
-				r->entry[r->len++] = bytes.ptr[i];
+				r->entry[r->len++] = c;
 			continue;
 		}
 		if (r->len == 0)
@@ -89,33 +90,38 @@ tls_facts_feed(
 }
 
 int
-tls_facts_read(int fd, int64_t deadline_ms, struct tls_facts *facts)
+tls_facts_take(
+    struct source *from, int64_t deadline_ms, struct tls_facts *facts)
 {
 	struct tls_facts_reader reader;
-	char bytes[512];
 	int r = 0;
 
 	memset(facts, 0, sizeof(*facts));
 	tls_facts_reader_init(&reader);
 	while (r == 0) {
-		ssize_t got;
+		struct strv bytes;
 
 		/* A writer that never pauses is given up, too. */
 		if (deadline_ms != IO_FOREVER && clock_mono_ms() >= deadline_ms)
 			return QE_TIMEOUT;
-		r = io_wait(fd, POLLIN, deadline_ms);
+		r = source_fill(from, deadline_ms);
 		if (r != 0)
-			return r;
-		got = io_read(fd, bytes, sizeof(bytes));
-		if (got < 0 && errno == EAGAIN)
-			continue;
-		if (got <= 0)
-			return got == 0 || errno == ECONNRESET ? QE_EOF
-							       : QE_SYS;
-		r = tls_facts_feed(
-		    &reader, facts, strv_from(bytes, (size_t)got));
+			return r == QE_SYS && errno == ECONNRESET ? QE_EOF : r;
+		bytes = source_peek(from);
+		r = tls_facts_feed(&reader, facts, &bytes);
+		source_take(from, source_peek(from).len - bytes.len);
 	}
 	return r < 0 ? r : 0;
+}
+
+int
+tls_facts_read(int fd, int64_t deadline_ms, struct tls_facts *facts)
+{
+	struct source from;
+	char bytes[512];
+
+	source_init(&from, fd, bytes, sizeof(bytes));
+	return tls_facts_take(&from, deadline_ms, facts);
 }
 
 void

@@ -7,6 +7,7 @@
 #ifndef SMTP_TLS_FACTS_H
 #define SMTP_TLS_FACTS_H
 
+#include "base/io.h"
 #include "base/strv.h"
 
 #include <stdbool.h>
@@ -36,14 +37,17 @@ struct tls_facts_reader {
 void tls_facts_reader_init(struct tls_facts_reader *r);
 /*
  * Takes bytes as they come: 0 if the end is still to come, 1 when the empty
- * string was seen (what follows it is ignored), QE_LIMIT.
+ * string was seen, QE_LIMIT.  *bytes is then what follows it.
  */
 int tls_facts_feed(
-    struct tls_facts_reader *r, struct tls_facts *facts, struct strv bytes);
+    struct tls_facts_reader *r, struct tls_facts *facts, struct strv *bytes);
 /*
- * All of them from a descriptor, facts emptied first: 0, QE_EOF (the process
- * gave up), QE_TIMEOUT, QE_LIMIT, QE_SYS.
+ * All of them, facts emptied first: 0, QE_EOF (the process gave up),
+ * QE_TIMEOUT, QE_LIMIT, QE_SYS.  What came behind them stays in the source.
  */
+int tls_facts_take(
+    struct source *from, int64_t deadline_ms, struct tls_facts *facts);
+/* The same from a descriptor on which nothing comes behind them. */
 int tls_facts_read(int fd, int64_t deadline_ms, struct tls_facts *facts);
 /* From the environment, where a wrapper has done the handshake before. */
 void tls_facts_from_environment(struct tls_facts *facts);

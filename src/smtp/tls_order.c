@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-enum { FDS_MIN = 3, FDS_MAX = 4 };
+enum { FDS_MAX = 4, TEXT_MAX = 1 + ORDER_PEER_MAX + ORDER_WORDS_MAX };
 
 union ancillary {
 	struct cmsghdr header; /* for its alignment */
@@ -28,28 +29,51 @@ is_same(int a, int b)
 	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Those that go along, each of them once; how many. */
+static size_t
+list_descriptors(const struct tls_order *order, int fds[FDS_MAX])
+{
+	size_t count = 0;
+
+	if (order->mode != ORDER_SOON)
+		fds[count++] = order->control;
+	fds[count++] = order->data;
+	fds[count++] = order->net_in;
+	if (!is_same(order->net_in, order->net_out))
+		fds[count++] = order->net_out;
+	return count;
+}
+
+/* Mode, peer and, behind a NUL, words; how long. */
+static size_t
+write_text(const struct tls_order *order, char text[TEXT_MAX])
+{
+	size_t n = strnlen(order->peer, ORDER_PEER_MAX - 1);
+
+	*text++ = order->mode;
+	memcpy(text, order->peer, n);
+	if (order->words_len == 0)
+		return 1 + n;
+	text[n++] = '\0';
+	memcpy(text + n, order->words, order->words_len);
+	return 1 + n + order->words_len;
+}
+
 int
 order_send(int fd, const struct tls_order *order)
 {
-	const int fds[FDS_MAX] = { order->control, order->data, order->net_in,
-		order->net_out };
-	size_t count =
-	    is_same(order->net_in, order->net_out) ? FDS_MIN : FDS_MAX;
-	char mode = order->mode;
-	char peer[ORDER_PEER_MAX];
-	struct iovec parts[2] = {
-		{&mode,                1            },
-                { peer, strnlen(order->peer, sizeof(peer)) }
-	};
+	int fds[FDS_MAX];
+	char text[TEXT_MAX];
+	size_t count = list_descriptors(order, fds);
+	struct iovec part = { text, write_text(order, text) };
 	union ancillary room = { .bytes = { 0 } };
-	struct msghdr message = { .msg_iov = parts,
-		.msg_iovlen = 2,
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
 		.msg_control = room.bytes,
 		.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * count) };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	ssize_t did;
 
-	memcpy(peer, order->peer, sizeof(peer));
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * count);
@@ -96,6 +120,39 @@ take_peer(struct tls_order *order, struct strv text)
 	order->peer[n] = '\0';
 }
 
+/* Behind the peer's NUL; what has none has no words. */
+static void
+take_words(struct tls_order *order, struct strv text)
+{
+	bool found;
+
+	(void)strv_cut(&text, '\0', &found);
+	if (!found || text.len > sizeof(order->words))
+		return;
+	memcpy(order->words, text.ptr, text.len);
+	order->words_len = text.len;
+}
+
+/* Which descriptor is what; false if there are too few or too many. */
+static bool
+sort_descriptors(struct tls_order *order, const int fds[FDS_MAX], size_t count)
+{
+	size_t first = order->mode == ORDER_SOON ? 0 : 1;
+
+	order->control = fds[0];
+	order->data = fds[first];
+	order->net_in = fds[first + 1];
+	order->net_out = count == first + 3 ? fds[first + 2] : order->net_in;
+	return count == first + 2 || count == first + 3;
+}
+
+static void
+close_all(const int fds[FDS_MAX], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
 static bool
 is_mode(char c)
 {
@@ -107,7 +164,7 @@ int
 order_receive(int fd, struct tls_order *order)
 {
 	int fds[FDS_MAX] = { -1, -1, -1, -1 };
-	char text[1 + ORDER_PEER_MAX];
+	char text[TEXT_MAX];
 	struct iovec part = { text, sizeof(text) };
 	union ancillary room;
 	struct msghdr message = { .msg_iov = &part,
@@ -123,20 +180,18 @@ order_receive(int fd, struct tls_order *order)
 	if (got < 0)
 		return QE_SYS;
 	count = take_descriptors(&message, fds);
-	*order = (struct tls_order){ .control = fds[0],
-		.data = fds[1],
-		.net_in = fds[2],
-		.net_out = count == FDS_MAX ? fds[3] : fds[2] };
 	if (got == 0 && count == 0)
 		return QE_EOF;
-	if (got < 1 || count < FDS_MIN ||
-	    (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0 ||
-	    !is_mode(text[0])) {
-		order_close(order);
+	order->mode = got < 1 ? '\0' : text[0];
+	order->words_len = 0;
+	if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0 ||
+	    !is_mode(order->mode) || !sort_descriptors(order, fds, count)) {
+		close_all(fds, count);
 		return QE_SYNTAX;
 	}
-	order->mode = text[0];
 	take_peer(order, strv_from(text + 1, (size_t)got - 1));
+	take_words(order, strv_from(text + 1, (size_t)got - 1));
+	explicit_bzero(text, sizeof(text));
 	return 0;
 }
 
@@ -145,6 +200,8 @@ order_close(struct tls_order *order)
 {
 	if (order->net_out == order->net_in)
 		order->net_out = -1;
+	if (order->data == order->control)
+		order->data = -1;
 	io_close(&order->control);
 	io_close(&order->data);
 	io_close(&order->net_in);

@@ -3,6 +3,11 @@
  * of a SOCK_SEQPACKET socket (unix(7)).  qmail-tlsd answers each on the
  * control descriptor: ORDER_YES, or ORDER_NO and the end.  It hands them on to
  * its own processes in the same form.
+ *
+ * With ORDER_SOON control and data are one socket, and qmail-tlsd says to the
+ * client itself that it may begin: nobody is woken up for an answer.  Behind
+ * ORDER_YES come the facts (smtp/tls_facts.h), and behind their end what the
+ * client says; ORDER_NO means that nothing was said.
  */
 #ifndef SMTP_TLS_ORDER_H
 #define SMTP_TLS_ORDER_H
@@ -12,19 +17,22 @@
 
 enum {
 	ORDER_WAIT = 'w', /* the handshake, when control says 'y' or 'Y' */
-	ORDER_SOON = 's', /* the same, and it is about to */
+	ORDER_SOON = 's', /* after the words; data is control, too */
 	ORDER_NOW = 'n',  /* at once; what came of it is told on control */
 	ORDER_MUTE = 'm', /* at once; nothing is told */
 	ORDER_YES = '+',
 	ORDER_NO = '-', /* there is no certificate that can be used */
-	ORDER_PEER_MAX = 64
+	ORDER_PEER_MAX = 64,
+	ORDER_WORDS_MAX = 128
 };
 
 struct tls_order {
 	char mode;
-	char peer[ORDER_PEER_MAX]; /* the client's address, for the log */
-	int control, data;         /* our ends of two pairs of sockets */
-	int net_in, net_out;       /* the client; may be the same */
+	char peer[ORDER_PEER_MAX];   /* the client's address, for the log */
+	int control, data;           /* our ends of pairs of sockets */
+	int net_in, net_out;         /* the client; may be the same */
+	char words[ORDER_WORDS_MAX]; /* for the client, in clear */
+	size_t words_len;
 };
 
 /*

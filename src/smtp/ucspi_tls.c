@@ -3,22 +3,18 @@
  * after the handshake, the socket are not here.
  */
 #include "smtp/ucspi_tls.h"
-#include "base/clock.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "smtp/tls_order.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	FD_MAX = 1 << 20,   /* no descriptor of an environment is higher */
-	ANSWER_SECONDS = 20 /* for qmail-tlsd to take an order */
-};
+enum { FD_MAX = 1 << 20 }; /* no descriptor of an environment is higher */
 
 static const char certificate[] = "control/servercert.pem";
 
@@ -112,94 +108,131 @@ ucspi_tls_is_on(const struct ucspi_tls *t)
 	return t->state == TLS_ON;
 }
 
-/* The front's descriptor in place of the socket's, which is given up. */
-static int
-replace(int *from, int to, bool keep_on_exec)
+/* In place of the socket's, which is given up. */
+static bool
+replace(int from, int to)
 {
-	int r = dup3(*from, to, keep_on_exec ? 0 : O_CLOEXEC);
-
-	io_close(from);
-	return r < 0 ? QE_SYS : 0;
+	return dup3(from, to, to <= STDERR_FILENO ? 0 : O_CLOEXEC) >= 0;
 }
 
-/* Our ends of two pairs; qmail-tlsd gets the others and the client. */
+/* From now on the client is behind TLS, and its socket is not ours. */
 static int
-order(struct ucspi_tls *t, int in_fd, int out_fd)
+adopt(struct ucspi_tls *t, struct source *in, struct sink *out)
 {
-	const int type = SOCK_STREAM | SOCK_CLOEXEC;
-	struct tls_order o = {
-		.mode = ORDER_SOON, .net_in = in_fd, .net_out = out_fd
-	};
-	const char *peer = env_get("TCPREMOTEIP");
-	int control[2], data[2], r;
+	bool ok = replace(t->read_fd, in->fd) && replace(t->write_fd, out->fd);
 
-	if (socketpair(AF_UNIX, type, 0, control) < 0)
-		return QE_SYS;
-	if (socketpair(AF_UNIX, type, 0, data) < 0) {
-		io_close(&control[0]);
-		io_close(&control[1]);
-		return QE_SYS;
-	}
-	snprintf(o.peer, sizeof(o.peer), "%s", peer == NULL ? "" : peer);
-	o.control = control[1];
-	o.data = data[1];
-	r = order_send(t->orders_fd, &o);
-	io_close(&control[1]);
-	io_close(&data[1]);
-	t->control_fd = control[0];
-	t->read_fd = data[0];
-	t->write_fd = fcntl(data[0], F_DUPFD_CLOEXEC, 0);
-	return r == 0 && t->write_fd < 0 ? QE_SYS : r;
-}
-
-int
-ucspi_tls_prepare(struct ucspi_tls *t, int in_fd, int out_fd)
-{
-	int64_t deadline = clock_deadline(ANSWER_SECONDS);
-	char answer = ORDER_NO;
-	int r;
-
-	if (has_front(t))
-		return 0;
-	if (t->orders_fd < 0)
-		return QE_ABSENT;
-	r = order(t, in_fd, out_fd);
-	if (r == 0)
-		r = io_wait(t->control_fd, POLLIN, deadline);
-	if (r == 0 && io_read(t->control_fd, &answer, 1) != 1)
-		r = QE_EOF;
-	if (r == 0 && answer == ORDER_YES)
-		return 0;
-	io_close(&t->control_fd);
+	if (t->write_fd == t->read_fd)
+		t->write_fd = -1;
 	io_close(&t->read_fd);
 	io_close(&t->write_fd);
-	return r == 0 ? QE_ABSENT : r;
-}
-
-int
-ucspi_tls_start(struct ucspi_tls *t, struct source *in, struct sink *out,
-    int64_t deadline_ms)
-{
-	int r = ucspi_tls_prepare(t, in->fd, out->fd);
-
-	if (r != 0)
-		return r;
-	io_close(&t->orders_fd);
-	r = io_write_all(t->control_fd, "Y", 1);
-	if (r != 0)
-		return errno == EPIPE ? QE_EOF : r;
-	r = tls_facts_read(t->control_fd, deadline_ms, &t->facts);
-	if (r != 0)
-		return r;
-	io_close(&t->control_fd);
-	r = replace(&t->read_fd, in->fd, in->fd <= STDERR_FILENO);
-	if (r == 0)
-		r = replace(&t->write_fd, out->fd, out->fd <= STDERR_FILENO);
-	if (r != 0)
-		return r;
+	if (!ok)
+		return QE_SYS;
 	source_discard(in);
 	in->eof = false;
 	out->len = 0;
 	t->state = TLS_ON;
 	return tls_facts_to_environment(&t->facts);
+}
+
+/* With a front, which has made all descriptors. */
+static int
+ask_front(struct ucspi_tls *t, struct strv ready, struct source *in,
+    struct sink *out, int64_t deadline_ms)
+{
+	int r =
+	    ready.len == 0 ? 0 : io_write_all(out->fd, ready.ptr, ready.len);
+
+	if (r == 0)
+		r = io_write_all(t->control_fd, "Y", 1);
+	if (r != 0)
+		return errno == EPIPE ? QE_EOF : r;
+	io_close(&t->orders_fd);
+	r = tls_facts_read(t->control_fd, deadline_ms, &t->facts);
+	if (r != 0)
+		return r;
+	io_close(&t->control_fd);
+	return adopt(t, in, out);
+}
+
+/* Our end of a pair; qmail-tlsd gets the other one and the client. */
+static int
+order(struct ucspi_tls *t, struct strv ready, int in_fd, int out_fd)
+{
+	struct tls_order o = { .mode = ORDER_SOON,
+		.net_in = in_fd,
+		.net_out = out_fd,
+		.words_len = ready.len };
+	const char *peer = env_get("TCPREMOTEIP");
+	int pair[2], r;
+
+	if (ready.len > sizeof(o.words) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return QE_SYS;
+	snprintf(o.peer, sizeof(o.peer), "%s", peer == NULL ? "" : peer);
+	if (ready.len > 0)
+		memcpy(o.words, ready.ptr, ready.len);
+	o.control = o.data = pair[1];
+	r = order_send(t->orders_fd, &o);
+	io_close(&pair[1]);
+	t->read_fd = pair[0];
+	return r;
+}
+
+/* Behind the answer come the facts, and what the client says behind these. */
+static int
+take_answer(struct ucspi_tls *t, struct source *from, int64_t deadline_ms)
+{
+	int r = source_fill(from, deadline_ms);
+
+	if (r != 0)
+		return r == QE_SYS && errno == ECONNRESET ? QE_EOF : r;
+	if (*source_peek(from).ptr != ORDER_YES)
+		return QE_ABSENT;
+	source_take(from, 1);
+	return tls_facts_take(from, deadline_ms, &t->facts);
+}
+
+static int
+ask_tlsd(struct ucspi_tls *t, struct strv ready, struct source *in,
+    struct sink *out, int64_t deadline_ms)
+{
+	struct source from;
+	char bytes[1024];
+	int r = order(t, ready, in->fd, out->fd);
+
+	if (r != 0) {
+		io_close(&t->read_fd);
+		return QE_ABSENT;
+	}
+	source_init(&from, t->read_fd, bytes, sizeof(bytes));
+	r = take_answer(t, &from, deadline_ms);
+	if (r != 0) {
+		io_close(&t->read_fd);
+		return r;
+	}
+	io_close(&t->orders_fd);
+	t->write_fd = t->read_fd;
+	r = adopt(t, in, out);
+	if (r == 0 &&
+	    source_replace(in, source_peek(&from)) < source_peek(&from).len)
+		r = QE_LIMIT;
+	return r;
+}
+
+int
+ucspi_tls_start(struct ucspi_tls *t, struct strv ready, struct source *in,
+    struct sink *out, int64_t deadline_ms)
+{
+	if (has_front(t))
+		return ask_front(t, ready, in, out, deadline_ms);
+	if (t->orders_fd < 0)
+		return QE_ABSENT;
+	return ask_tlsd(t, ready, in, out, deadline_ms);
+}
+
+void
+ucspi_tls_finish(const struct ucspi_tls *t, int out_fd)
+{
+	if (ucspi_tls_is_on(t))
+		(void)shutdown(out_fd, SHUT_WR);
 }

@@ -45,15 +45,6 @@ struct ucspi_tls {
  */
 void ucspi_tls_init(struct ucspi_tls *t);
 
-/*
- * Under "qmail-tls -r" alone, $QMAILTLS names the way to qmail-tlsd, and no
- * process stands in front: then this makes what a front would have made, and
- * asks whether there is a certificate that can be used.  Else it does nothing.
- * 0; QE_ABSENT (no certificate), QE_EOF, QE_TIMEOUT, QE_SYS: the session may
- * go on in clear.  ucspi_tls_start() calls it if nobody has.
- */
-int ucspi_tls_prepare(struct ucspi_tls *t, int in_fd, int out_fd);
-
 /* True if STARTTLS or STLS has something to start: show it, and take it. */
 bool ucspi_tls_may_start(const struct ucspi_tls *t);
 /* True if the client has to start TLS before it may go on. */
@@ -62,15 +53,28 @@ bool ucspi_tls_is_required(const struct ucspi_tls *t);
 bool ucspi_tls_is_on(const struct ucspi_tls *t);
 
 /*
- * Asks for the handshake and waits for its end.  Replies must have been
- * flushed.  Afterwards the descriptors of in and out (0 and 1, say) are those
- * of the front, whatever was buffered in clear is gone, state is TLS_ON, and
- * the facts are known and in the environment of programs we start.
+ * Has the client told that it may begin (ready, a whole reply of at most
+ * ORDER_WORDS_MAX bytes; empty: that was said), asks for the handshake and
+ * waits for its end.  Replies before must have been flushed.  Afterwards the
+ * descriptors of in and out (0 and 1, say) are those of the front, whatever
+ * was buffered in clear is gone, state is TLS_ON, and the facts are known and
+ * in the environment of programs we start.
  *
- * 0; QE_EOF (the handshake failed or the client left), QE_TIMEOUT, QE_LIMIT,
- * QE_SYS, QE_NOMEM: then nothing more can be said to the client, end.
+ * Under "qmail-tls -r" alone, $QMAILTLS names the way to qmail-tlsd, and no
+ * process stands in front: then this makes what a front would have made.
+ *
+ * 0; QE_ABSENT (there is nobody who could, or no certificate that can be
+ * used): nothing was said and the session may go on in clear.  QE_EOF (the
+ * handshake failed or the client left), QE_TIMEOUT, QE_LIMIT, QE_SYS,
+ * QE_NOMEM: nothing more can be said to the client, end.
  */
-int ucspi_tls_start(struct ucspi_tls *t, struct source *in, struct sink *out,
-    int64_t deadline_ms);
+int ucspi_tls_start(struct ucspi_tls *t, struct strv ready, struct source *in,
+    struct sink *out, int64_t deadline_ms);
+
+/*
+ * All is said and flushed, and the session is about to end: TLS is told at
+ * once, so that the end goes out together with the last reply.
+ */
+void ucspi_tls_finish(const struct ucspi_tls *t, int out_fd);
 
 #endif

@@ -211,8 +211,10 @@ session_finish(struct session *s)
 	int64_t deadline = clock_mono_ms() + SESSION_LINGER_MS;
 	size_t taken = 0;
 
-	if (s->state == SESSION_GONE || sink_flush(&s->out) != 0 ||
-	    s->state != SESSION_CLOSED)
+	if (s->state == SESSION_GONE || sink_flush(&s->out) != 0)
+		return;
+	ucspi_tls_finish(&s->tls, s->out.fd);
+	if (s->state != SESSION_CLOSED)
 		return;
 	/* Unread input would turn our close into a reset, which may overtake
 	 * the reply: read on until the client has seen the end. */

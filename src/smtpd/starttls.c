@@ -7,30 +7,37 @@
 #include "smtpd/commands.h"
 #include "smtpd/log.h"
 
-/* Nothing can be said any more: the client expects a handshake. */
-static bool
-start(struct session *s)
+/* With the reply that makes the client begin, if one is due. */
+static int
+start(struct session *s, struct strv ready)
 {
-	int r = ucspi_tls_start(
-	    &s->tls, &s->in, &s->out, session_deadline(s, UCSPI_TLS_SECONDS));
+	int r = ucspi_tls_start(&s->tls, ready, &s->in, &s->out,
+	    session_deadline(s, UCSPI_TLS_SECONDS));
 
-	if (r != 0) {
-		s->state = SESSION_GONE;
-		/* The front has told why it failed, if it knows. */
-		if (r != QE_EOF)
-			log_event(s, "ERROR: no TLS: %s", error_result_text(r));
-		return false;
-	}
-	if (s->settings.log.in)
+	if (r == 0 && s->settings.log.in)
 		log_event(s, "TLS: %s %s", s->tls.facts.protocol,
 		    s->tls.facts.cipher);
-	return true;
+	return r;
+}
+
+/* Nothing can be said any more: the client expects a handshake. */
+static void
+give_up(struct session *s, int result)
+{
+	s->state = SESSION_GONE;
+	/* The front has told why it failed, if it knows. */
+	if (result != QE_EOF)
+		log_event(s, "ERROR: no TLS: %s", error_result_text(result));
 }
 
 bool
 session_start_implicit_tls(struct session *s)
 {
-	return s->tls.state != TLS_IMPLICIT || start(s);
+	int r = s->tls.state == TLS_IMPLICIT ? start(s, STRV("")) : 0;
+
+	if (r != 0)
+		give_up(s, r);
+	return r == 0;
 }
 
 struct reply
@@ -38,6 +45,7 @@ command_starttls(struct session *s, struct strv argument)
 {
 	const struct reply ready =
 	    reply_make(220, "2.0.0", "ready to start TLS");
+	int r;
 
 	if (ucspi_tls_is_on(&s->tls))
 		return reply_make(503, "5.5.1", "TLS is on already");
@@ -47,11 +55,18 @@ command_starttls(struct session *s, struct strv argument)
 			   : reply_make(502, "5.5.1", "unimplemented");
 	if (argument.len > 0)
 		return reply_make(501, "5.5.4", "no parameters allowed");
-	if (ucspi_tls_prepare(&s->tls, s->in.fd, s->out.fd) != 0)
-		return reply_make(454, "4.7.0", "TLS is not available");
-	session_say(s, &ready);
 	session_flush(s);
-	if (s->state == SESSION_OPEN && start(s)) {
+	if (s->state != SESSION_OPEN)
+		return (struct reply){ .code = 0 };
+	buf_reset(&s->scratch);
+	reply_add(&s->scratch, &ready);
+	r = start(s, buf_view(&s->scratch));
+	if (r == QE_ABSENT)
+		return reply_make(454, "4.7.0", "TLS is not available");
+	log_server(s, buf_view(&s->scratch));
+	if (r != 0) {
+		give_up(s, r);
+	} else {
 		session_apply_settings(s);
 		session_restart(s);
 	}

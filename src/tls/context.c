@@ -119,8 +119,7 @@ set_common(SSL_CTX *ctx, struct strv ciphers)
 	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 		     SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
-				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				  SSL_MODE_RELEASE_BUFFERS);
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* A record is read at once, not its length first. */
 	SSL_CTX_set_read_ahead(ctx, 1);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&

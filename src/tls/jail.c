@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ static const struct sandbox_limit limits[] = {
 static const int calls[] = {
 	SYS_recvmsg,
 	SYS_shutdown,
+	SYS_setsockopt,
 	SYS_openat,
 #ifdef SYS_open
 	SYS_open,
@@ -39,7 +42,10 @@ static const int calls[] = {
 	SYS_lseek,
 };
 
-enum { CALLS = sizeof(calls) / sizeof(*calls), CALLS_LOCKED = 2 };
+enum { CALLS = sizeof(calls) / sizeof(*calls), CALLS_LOCKED = 3 };
+
+/* Those that move packets; see wire.c. */
+static const int tcp_options[] = { TCP_CORK, TCP_QUICKACK };
 
 int
 jail_keep(const int *fds, size_t count)
@@ -74,7 +80,10 @@ jail_enter(const struct jail *jail)
 int
 jail_lock(bool may_open)
 {
-	int r = sandbox_calls_more(calls, may_open ? CALLS : CALLS_LOCKED);
+	int r = sandbox_options(IPPROTO_TCP, tcp_options,
+	    sizeof(tcp_options) / sizeof(*tcp_options));
 
+	if (r == 0)
+		r = sandbox_calls_more(calls, may_open ? CALLS : CALLS_LOCKED);
 	return r == QE_ABSENT ? 0 : r;
 }

@@ -112,8 +112,14 @@ prepare(struct master *m)
 static void
 handshake(struct master *m, struct tls_order *order, bool prepared)
 {
-	if (!prepared || pool_give(&m->pool, order) != 0)
+	const char no = ORDER_NO;
+
+	if (!prepared || pool_give(&m->pool, order) != 0) {
 		warn("no handshake for %s", order->peer);
+		/* Nobody has answered yet. */
+		if (order->mode == ORDER_SOON)
+			(void)io_write_all(order->control, &no, 1);
+	}
 	order_close(order);
 }
 
@@ -167,7 +173,7 @@ take_order(struct loop *l, struct tls_order *order)
 {
 	char answer = can_serve(l->master) ? ORDER_YES : ORDER_NO;
 
-	/* ORDER_SOON is answered by who does it. */
+	/* With ORDER_SOON who does it says yes. */
 	if ((order->mode != ORDER_SOON || answer == ORDER_NO) &&
 	    io_write_all(order->control, &answer, 1) != 0)
 		answer = ORDER_NO;
@@ -180,25 +186,19 @@ take_order(struct loop *l, struct tls_order *order)
 		    l->master, order, !l->master->once || prepare(l->master));
 }
 
+/* One of them: if more have come, epoll_wait(2) tells at once. */
 static void
-take_orders(struct loop *l)
+take_next(struct loop *l)
 {
-	for (int i = 0; i < EVENTS; i++) {
-		struct tls_order order;
-		int r = order_receive(l->orders, &order);
+	struct tls_order order;
+	int r = order_receive(l->orders, &order);
 
-		if (r == 0) {
-			take_order(l, &order);
-		} else if (r == QE_SYNTAX) {
-			warn("an order that is none, or too many of them");
-		} else if (r == QE_EOF ||
-			   (errno != EAGAIN && errno != EWOULDBLOCK)) {
-			io_close(&l->orders);
-			return;
-		} else {
-			return;
-		}
-	}
+	if (r == 0)
+		take_order(l, &order);
+	else if (r == QE_SYNTAX)
+		warn("an order that is none, or too many of them");
+	else if (r == QE_EOF || (errno != EAGAIN && errno != EWOULDBLOCK))
+		io_close(&l->orders);
 }
 
 /* Each connection in clear takes three descriptors. */
@@ -242,7 +242,7 @@ master_run(struct master *m, int orders)
 			die_errno(EX_TEMPORARY, "unable to wait for orders");
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
-				take_orders(&l);
+				take_next(&l);
 			else
 				take_word(&l, events[i].data.ptr);
 		pool_look(&m->pool);

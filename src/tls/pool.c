@@ -12,6 +12,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,8 +102,9 @@ take_words(struct pool *p)
 	} while (n == EVENTS);
 }
 
+/* It gets the order as others do, and keeps no copy from us. */
 static struct pool_worker *
-start(struct pool *p)
+start(struct pool *p, struct tls_order *order)
 {
 	struct pool_worker *w = calloc(1, sizeof(*w));
 	struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = w } };
@@ -116,6 +118,7 @@ start(struct pool *p)
 		pid = fork();
 	if (pid == 0) {
 		signal(SIGCHLD, SIG_DFL);
+		explicit_bzero(order, sizeof(*order));
 		p->run(p->serve, pair[1]);
 		_exit(0);
 	}
@@ -129,22 +132,22 @@ start(struct pool *p)
 }
 
 static struct pool_worker *
-find(struct pool *p)
+find(struct pool *p, struct tls_order *order)
 {
 	struct pool_worker *w = p->idle;
 
 	if (w == NULL)
-		return start(p);
+		return start(p, order);
 	take_out(p, w);
 	return w;
 }
 
 int
-pool_give(struct pool *p, const struct tls_order *order)
+pool_give(struct pool *p, struct tls_order *order)
 {
 	take_words(p);
 	for (;;) {
-		struct pool_worker *w = find(p);
+		struct pool_worker *w = find(p, order);
 		int r;
 
 		if (w == NULL)

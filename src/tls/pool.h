@@ -35,10 +35,10 @@ struct pool {
 int pool_init(
     struct pool *p, pool_run *run, const struct serve *serve, unsigned uses);
 /*
- * Gives an order (not ORDER_WAIT) to a process, a new one if need be; the
- * descriptors stay the caller's.  0, QE_SYS, QE_NOMEM.
+ * Gives an order (not ORDER_WAIT) to a process, a new one if need be, in which
+ * *order is empty; the descriptors stay the caller's.  0, QE_SYS, QE_NOMEM.
  */
-int pool_give(struct pool *p, const struct tls_order *order);
+int pool_give(struct pool *p, struct tls_order *order);
 /*
  * Keys or certificates are others now: no process that was forked before gets
  * another connection.

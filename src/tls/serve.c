@@ -13,10 +13,11 @@
 #include "base/log.h"
 #include "tls/wire.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <poll.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -91,19 +92,14 @@ add_client(struct buf *out, const SSL *ssl)
 }
 
 static void
-tell_facts(const SSL *ssl, int control)
+add_facts(struct buf *out, const SSL *ssl)
 {
-	struct buf text = BUF_LIMIT(4096);
-
-	add_fact(&text, "SSL_PROTOCOL", SSL_get_version(ssl));
-	add_fact(&text, "SSL_CIPHER", SSL_get_cipher(ssl));
-	add_fact(&text, "SSL_TLS_SNI_SERVERNAME",
+	add_fact(out, "SSL_PROTOCOL", SSL_get_version(ssl));
+	add_fact(out, "SSL_CIPHER", SSL_get_cipher(ssl));
+	add_fact(out, "SSL_TLS_SNI_SERVERNAME",
 	    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-	add_client(&text, ssl);
-	buf_add_char(&text, '\0');
-	if (text.err == 0)
-		(void)io_write_all(control, text.data, text.len);
-	buf_free(&text);
+	add_client(out, ssl);
+	buf_add_char(out, '\0');
 }
 
 static void
@@ -116,13 +112,32 @@ go_to_jail(const struct serve *serve, int orders)
 		die_errno(EX_TEMPORARY, "unable to filter system calls");
 }
 
+/* The mail server's last words in clear, which make the client begin. */
+static bool
+say_words(const struct tls_order *order, int64_t deadline_ms)
+{
+	size_t done = 0;
+
+	while (done < order->words_len) {
+		ssize_t n = write(order->net_out, order->words + done,
+		    order->words_len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
+			 io_wait(order->net_out, POLLOUT, deadline_ms) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Until the client says something, or the mail server is gone. */
 static void
 wait_for_client(const struct tls_order *order, int64_t deadline_ms)
 {
 	struct pollfd p[2] = {
-		{.fd = order->net_in,   .events = POLLIN},
-		{ .fd = order->control, .events = 0     }
+		{.fd = order->net_in, .events = POLLIN},
+		{ .fd = order->data,  .events = 0     }
 	};
 	int64_t left_ms = deadline_ms - clock_mono_ms();
 
@@ -130,44 +145,50 @@ wait_for_client(const struct tls_order *order, int64_t deadline_ms)
 		(void)poll(p, 2, (int)left_ms);
 }
 
-/*
- * With a mail server that waits: the byte that asks for the handshake.  It
- * comes before the client knows that it may begin, so who waits for the client
- * need not wake up for it.
- */
+/* A mail server that reads data itself gets the facts there. */
 static bool
-is_asked(struct tls_order *order, int64_t deadline_ms)
+relay(struct wire *wire, struct tls_order *order, bool is_told_on_data)
 {
-	char byte = ORDER_YES;
+	struct buf text = BUF_LIMIT(WIRE_FIRST_MAX);
+	bool ok;
 
-	if (order->mode != ORDER_SOON)
-		return true;
-	if (io_write_all(order->control, &byte, 1) != 0)
+	if (is_told_on_data)
+		buf_add_char(&text, ORDER_YES);
+	if (order->mode != ORDER_MUTE)
+		add_facts(&text, wire->ssl);
+	if (text.err != 0) {
+		buf_free(&text);
 		return false;
-	wait_for_client(order, deadline_ms);
-	if (recv(order->control, &byte, 1, MSG_DONTWAIT) != 1 &&
-	    (io_wait(order->control, POLLIN, deadline_ms) != 0 ||
-		io_read(order->control, &byte, 1) != 1))
-		return false;
-	if (byte == 'y')
-		order->mode = ORDER_MUTE;
-	return byte == 'y' || byte == 'Y';
+	}
+	if (!is_told_on_data) {
+		(void)io_write_all(order->control, text.data, text.len);
+		io_close(&order->control);
+		buf_reset(&text);
+	}
+	ok = wire_relay(wire, buf_view(&text));
+	buf_free(&text);
+	return ok;
 }
 
 /* True if it went well to its end. */
 static bool
 speak(struct wire *wire, struct tls_order *order, int64_t deadline_ms)
 {
-	int r = wire_handshake(wire, deadline_ms);
+	bool is_told_on_data = order->mode == ORDER_SOON;
+	int r;
 
+	if (is_told_on_data) {
+		if (!say_words(order, deadline_ms))
+			return false;
+		wait_for_client(order, deadline_ms);
+	}
+	r = wire_handshake(wire, deadline_ms);
 	if (r != 0) {
 		say_failure(order, r);
 		return false;
 	}
-	if (order->mode != ORDER_MUTE)
-		tell_facts(wire->ssl, order->control);
-	io_close(&order->control);
-	return wire_relay(wire);
+	wire->peer_is_next = order->words_len > 0;
+	return relay(wire, order, is_told_on_data);
 }
 
 static bool
@@ -179,8 +200,6 @@ serve_one(const struct serve *serve, struct tls_order *order)
 		.data = order->data };
 	bool ok;
 
-	if (!is_asked(order, deadline_ms))
-		return false;
 	wire.ssl = SSL_new(serve->store->everybody.ctx);
 	if (wire.ssl == NULL || wire_init(&wire) != 0)
 		die(EX_TEMPORARY, "unable to prepare a handshake");
@@ -209,6 +228,7 @@ serve_run(const struct serve *serve, int orders)
 			_exit(0);
 		ok = serve_one(serve, &order);
 		order_close(&order);
+		explicit_bzero(&order, sizeof(order));
 		if (!ok || io_write_all(FD_ORDERS, &done, 1) != 0)
 			_exit(0);
 	}

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -181,23 +183,38 @@ read_us(struct relay *r)
 		r->data_in = true;
 		return false;
 	}
-	do
-		got = recv(r->data, lane->bytes, WIRE_PIECE, MSG_DONTWAIT);
-	while (got < 0 && errno == EINTR);
-	if (got > 0) {
-		r->data_quiet = got < WIRE_PIECE;
-		lane->pos = 0;
-		lane->len = (size_t)got;
-		note_use(lane, lane->len);
+	lane->pos = 0;
+	/* All that is there, up to its end: the fewer records the better. */
+	do {
+		got = recv(r->data, lane->bytes + lane->len,
+		    WIRE_PIECE - lane->len, MSG_DONTWAIT);
+		if (got > 0)
+			lane->len += (size_t)got;
+	} while (
+	    (got > 0 && lane->len < WIRE_PIECE) || (got < 0 && errno == EINTR));
+	note_use(lane, lane->len);
+	r->data_quiet = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	if (got > 0 || (r->data_quiet && lane->len > 0))
 		return true;
-	}
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+	if (r->data_quiet) {
 		r->data_in = true;
 		return false;
 	}
 	lane->ended = true;
 	r->end_ms = clock_mono_ms() + WIRE_END_MS;
 	return true;
+}
+
+/*
+ * What is written meanwhile waits for the end of the stream, which is about
+ * to follow: last reply, alert and end are one packet.
+ */
+static void
+hold_packets(const struct wire *w)
+{
+	const int on = 1;
+
+	(void)setsockopt(w->net_out, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
 }
 
 static bool
@@ -213,6 +230,8 @@ write_peer(struct relay *r)
 		SSL_shutdown(r->wire->ssl);
 		return true;
 	}
+	if (lane->ended)
+		hold_packets(r->wire);
 	did = SSL_write(r->wire->ssl, lane->bytes + lane->pos, (int)lane->len);
 	if (did > 0) {
 		lane->pos += (size_t)did;
@@ -238,6 +257,25 @@ note_leaving(struct relay *r)
 	r->end_ms = clock_mono_ms() + WIRE_END_MS;
 }
 
+/*
+ * A connection that waits for long does without OpenSSL's buffers.  Not each
+ * time that nothing is there to read: to empty and make them costs more than
+ * to encrypt a reply.
+ */
+static int
+poll_quiet(const struct relay *r, struct pollfd p[3])
+{
+	int n;
+
+	if (r->end_ms != IO_FOREVER)
+		return poll(p, 3, timeout_of(r->end_ms));
+	n = poll(p, 3, WIRE_QUIET_MS);
+	if (n != 0)
+		return n;
+	(void)SSL_free_buffers(r->wire->ssl);
+	return poll(p, 3, -1);
+}
+
 /* Until something can go on: false when the time is over. */
 static bool
 wait_io(struct relay *r)
@@ -255,7 +293,7 @@ wait_io(struct relay *r)
 	/* Else a peer that takes nothing would keep us from seeing it go. */
 	if (p[2].events != 0 || (!r->left && !r->to_peer.ended))
 		p[2].fd = r->data;
-	n = poll(p, 3, timeout_of(r->end_ms));
+	n = poll_quiet(r, p);
 	if (p[0].revents != 0 || p[1].revents != 0)
 		r->net_quiet = false;
 	if (p[2].revents != 0)
@@ -294,8 +332,58 @@ linger(const struct wire *w)
 	}
 }
 
+/*
+ * A peer that spoke last in its handshake may keep its first word until that
+ * is acknowledged (Nagle), which we would not do for 40 ms.  The value 2 means
+ * now, and not for what follows.
+ */
+static void
+acknowledge(const struct wire *w)
+{
+	const int now = 2;
+
+	(void)setsockopt(
+	    w->net_in, IPPROTO_TCP, TCP_QUICKACK, &now, sizeof(now));
+}
+
+/* Trouble is met again by whoever reads next. */
+static void
+join_next(struct relay *r)
+{
+	struct lane *lane = &r->to_us;
+	int64_t end = clock_mono_ms() + WIRE_HOLD_MS;
+	SSL *ssl = r->wire->ssl;
+	int got;
+
+	got = SSL_read(
+	    ssl, lane->bytes + lane->len, (int)(WIRE_PIECE - lane->len));
+	if (got <= 0 && SSL_get_error(ssl, got) == SSL_ERROR_WANT_READ)
+		acknowledge(r->wire);
+	while (got <= 0 && SSL_get_error(ssl, got) == SSL_ERROR_WANT_READ &&
+	       io_wait(r->wire->net_in, POLLIN, end) == 0 &&
+	       clock_mono_ms() < end)
+		got = SSL_read(ssl, lane->bytes + lane->len,
+		    (int)(WIRE_PIECE - lane->len));
+	if (got > 0) {
+		lane->len += (size_t)got;
+		r->net_quiet = SSL_has_pending(ssl) == 0;
+	}
+}
+
+static void
+put_first(struct relay *r, struct strv first)
+{
+	struct lane *lane = &r->to_us;
+
+	lane->len = first.len < WIRE_FIRST_MAX ? first.len : WIRE_FIRST_MAX;
+	memcpy(lane->bytes, first.ptr, lane->len);
+	if (r->wire->peer_is_next)
+		join_next(r);
+	note_use(lane, lane->len);
+}
+
 bool
-wire_relay(struct wire *w)
+wire_relay(struct wire *w, struct strv first)
 {
 	struct relay r;
 
@@ -308,6 +396,8 @@ wire_relay(struct wire *w)
 	r.to_peer.pos = r.to_peer.len = r.to_peer.most = 0;
 	r.to_us.ended = r.to_us.closed = false;
 	r.to_peer.ended = r.to_peer.closed = false;
+	if (first.len > 0)
+		put_first(&r, first);
 	while (!is_over(&r)) {
 		bool moved;
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -67,6 +68,21 @@ def test_session(service):
         rb"Received: from unknown \(HELO d\.example\) \(127\.0\.0\.1\)\n"
         rb"  by a\.example with ESMTPS \(TLSv1\.3 TLS_[A-Z0-9_]+\); ",
         message), message
+
+
+def test_client_that_thinks_first(service):
+    """The handshake's end is told without a word of the client, too."""
+    s = TlsSmtpd(service)
+    s.command("EHLO c.example")
+    assert s.command("NOOP", "STARTTLS") == [
+        "250 2.0.0 ok", "220 2.0.0 ready to start TLS"]
+    s.handshake()
+    time.sleep(0.7)
+    s.socket.sendall(b"EHLO c.exa")
+    time.sleep(0.1)
+    s.socket.sendall(b"mple\r\n")
+    assert s.reply().startswith("250-a.example")
+    assert s.command("QUIT").startswith("221") and s.at_end()
 
 
 def test_pipelined_mail_is_large(service):

@@ -14,7 +14,9 @@ feed(struct tls_facts *facts, struct strv in, size_t piece)
 	memset(facts, 0, sizeof(*facts));
 	tls_facts_reader_init(&reader);
 	while (r == 0 && in.len > 0) {
-		r = tls_facts_feed(&reader, facts, strv_head(in, piece));
+		struct strv cut = strv_head(in, piece);
+
+		r = tls_facts_feed(&reader, facts, &cut);
 		in = strv_skip(in, piece);
 	}
 	return r;

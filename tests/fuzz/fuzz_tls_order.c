@@ -43,7 +43,9 @@ try_order(struct strv in)
 	close(before);
 	send_any(pair[0], strv_head(in, 4096), count);
 	if (order_receive(pair[1], &order) == 0) {
-		require(count == 3 || count == 4);
+		require(order.mode == ORDER_SOON ? count == 2 || count == 3
+						 : count == 3 || count == 4);
+		require(order.words_len <= sizeof(order.words));
 		for (const char *p = order.peer; *p != '\0'; p++)
 			require(*p > ' ' && *p < 127);
 		order_close(&order);

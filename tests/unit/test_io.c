@@ -130,6 +130,10 @@ test_source_reads_when_empty_only(void **state)
 	assert_int_equal(source_peek(&s).len, 0);
 	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
 	assert_view(source_peek(&s), "ef");
+	assert_int_equal(source_replace(&s, STRV("xy")), 2);
+	assert_view(source_peek(&s), "xy");
+	assert_int_equal(source_replace(&s, STRV("12345")), 4);
+	assert_view(source_peek(&s), "1234");
 	source_discard(&s);
 	assert_int_equal(source_fill(&s, clock_mono_ms() + 10), QE_TIMEOUT);
 	io_close(&fds[1]);

@@ -3,7 +3,10 @@
 #include "base/spawn.h"
 #include "unit.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -93,6 +96,60 @@ test_basic_calls(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+static int
+set_option(int level, int name)
+{
+	static const int names[] = { TCP_CORK, TCP_NODELAY };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	int r = sandbox_options(IPPROTO_TCP, names, 2);
+
+	if (r == 0)
+		r = setsockopt(fd, level, name, &on, sizeof(on));
+	return r == QE_ABSENT ? 77 : r;
+}
+
+static int
+set_first_option(void)
+{
+	return set_option(IPPROTO_TCP, TCP_CORK);
+}
+
+static int
+set_last_option(void)
+{
+	return set_option(IPPROTO_TCP, TCP_NODELAY);
+}
+
+static int
+set_other_option(void)
+{
+	return set_option(IPPROTO_TCP, TCP_QUICKACK);
+}
+
+static int
+set_option_of_other_level(void)
+{
+	/* The number is one of those allowed, of TCP. */
+	return set_option(SOL_SOCKET, TCP_CORK);
+}
+
+static void
+test_options(void **state)
+{
+	int status = child(set_first_option);
+
+	(void)state;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* no filter on this machine */
+	assert_int_equal(status, 0);
+	assert_int_equal(child(set_last_option), 0);
+	status = child(set_other_option);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+	status = child(set_option_of_other_level);
+	assert_true(WIFSIGNALED(status));
+}
+
 static void
 test_too_many_calls(void **state)
 {
@@ -140,6 +197,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_basic_calls),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_too_many_calls),
 		cmocka_unit_test(test_limits),
 	};

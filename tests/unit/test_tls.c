@@ -21,7 +21,9 @@ feed(struct tls_facts *facts, struct strv text, size_t piece)
 	memset(facts, 0, sizeof(*facts));
 	tls_facts_reader_init(&reader);
 	while (r == 0 && text.len > 0) {
-		r = tls_facts_feed(&reader, facts, strv_head(text, piece));
+		struct strv cut = strv_head(text, piece);
+
+		r = tls_facts_feed(&reader, facts, &cut);
 		text = strv_skip(text, piece);
 	}
 	return r;
@@ -191,12 +193,19 @@ test_states_without_front(void **state)
 	env_unset("UCSPITLS");
 }
 
+static int
+start_soon(struct front *f)
+{
+	return ucspi_tls_start(
+	    &f->tls, STRV("220\r\n"), &f->in, &f->out, clock_deadline(5));
+}
+
 static void
 test_start(void **state)
 {
 	const struct strv facts = STRV("SSL_PROTOCOL=TLSv1.3\0\0");
 	struct front f;
-	char byte;
+	char said[8], byte;
 
 	(void)state;
 	front_make(&f, "!");
@@ -205,8 +214,8 @@ test_start(void **state)
 	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
 	assert_int_equal(
 	    write(f.control[0], facts.ptr, facts.len), (ssize_t)facts.len);
-	assert_int_equal(
-	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), 0);
+	assert_int_equal(start_soon(&f), 0);
+	assert_int_equal(read(f.old[0], said, sizeof(said)), 5);
 	assert_int_equal(read(f.control[0], &byte, 1), 1);
 	assert_int_equal(byte, 'Y');
 	assert_true(ucspi_tls_is_on(&f.tls));
@@ -224,55 +233,96 @@ test_start(void **state)
 	front_free(&f);
 }
 
-/* No front: we make the sockets, and order the handshake. */
+/* Stands for a qmail-tlsd that takes one order and answers it with text. */
+static void
+answer_order(int way, struct strv text)
+{
+	struct tls_order taken;
+	bool ok;
+
+	if (fork() != 0)
+		return;
+	ok = io_wait(way, POLLIN, clock_deadline(5)) == 0 &&
+	     order_receive(way, &taken) == 0 && taken.mode == ORDER_SOON &&
+	     taken.data == taken.control && taken.words_len == 5 &&
+	     memcmp(taken.words, "220\r\n", 5) == 0 &&
+	     io_write_all(taken.data, text.ptr, text.len) == 0;
+	_exit(ok ? 0 : 1);
+}
+
+static void
+expect_answered(void)
+{
+	int status;
+
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+}
+
+/* One without a front, and the way to a qmail-tlsd. */
+static void
+direct_make(struct front *f, int way[2])
+{
+	front_make(f, "");
+	io_close(&f->tls.control_fd);
+	io_close(&f->tls.read_fd);
+	io_close(&f->tls.write_fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
+	f->tls.orders_fd = way[1];
+}
+
+/* We make the socket, and order the handshake. */
 static void
 test_order(void **state)
 {
-	const struct strv facts = STRV("+SSL_PROTOCOL=TLSv1.3\0\0");
-	struct tls_order taken;
 	struct front f;
 	int way[2];
-	char byte;
 
 	(void)state;
-	front_make(&f, "");
-	io_close(&f.tls.control_fd);
-	io_close(&f.tls.read_fd);
-	io_close(&f.tls.write_fd);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
-	f.tls.orders_fd = way[1];
-	/* Nobody answers, nobody is there, and so on: nothing is left open. */
-	assert_int_equal(shutdown(way[0], SHUT_RDWR), 0);
-	assert_int_equal(ucspi_tls_prepare(&f.tls, f.in.fd, f.out.fd), QE_EOF);
-	assert_int_equal(f.tls.control_fd, -1);
-	close(way[0]);
-	close(way[1]);
-	f.tls.orders_fd = -1;
-	assert_int_equal(
-	    ucspi_tls_prepare(&f.tls, f.in.fd, f.out.fd), QE_ABSENT);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
-	f.tls.orders_fd = way[1];
-	if (fork() == 0) {
-		if (order_receive(way[0], &taken) != 0 &&
-		    (io_wait(way[0], POLLIN, clock_deadline(5)) != 0 ||
-			order_receive(way[0], &taken) != 0))
-			_exit(1);
-		(void)!write(taken.control, facts.ptr, facts.len);
-		(void)!write(taken.data, "EHLO", 4);
-		/* Not gone before it was asked. */
-		(void)!read(taken.control, &byte, 1);
-		_exit(0);
-	}
-	assert_int_equal(
-	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), 0);
+	direct_make(&f, way);
+	answer_order(way[0], STRV("+SSL_PROTOCOL=TLSv1.3\0\0EHLO"));
+	assert_int_equal(start_soon(&f), 0);
 	assert_true(ucspi_tls_is_on(&f.tls));
 	assert_int_equal(f.tls.orders_fd, -1);
-	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
+	assert_int_equal(f.tls.read_fd, -1);
+	assert_string_equal(f.tls.facts.protocol, "TLSv1.3");
+	/* What the client said in the same piece is not lost. */
 	assert_view(source_peek(&f.in), "EHLO");
 	env_unset("SSL_PROTOCOL");
 	close(way[0]);
 	front_free(&f);
-	assert_true(wait(NULL) > 0);
+	expect_answered();
+}
+
+/* Nothing was said to the client, and nothing of it is forgotten. */
+static void
+test_order_refused(void **state)
+{
+	struct front f;
+	int way[2];
+
+	(void)state;
+	direct_make(&f, way);
+	assert_int_equal(write(f.old[0], "RSET\r\n", 6), 6);
+	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
+	answer_order(way[0], STRV("-"));
+	assert_int_equal(start_soon(&f), QE_ABSENT);
+	assert_false(ucspi_tls_is_on(&f.tls));
+	assert_int_equal(f.tls.read_fd, -1);
+	assert_view(source_peek(&f.in), "RSET\r\n");
+	expect_answered();
+	/* It may be asked again; this one goes without an answer. */
+	answer_order(way[0], STRV(""));
+	assert_int_equal(start_soon(&f), QE_EOF);
+	expect_answered();
+	assert_int_equal(f.tls.read_fd, -1);
+	/* Nobody is there who could take it, or there is no way. */
+	assert_int_equal(shutdown(way[0], SHUT_RDWR), 0);
+	assert_int_equal(start_soon(&f), QE_ABSENT);
+	io_close(&f.tls.orders_fd);
+	assert_int_equal(start_soon(&f), QE_ABSENT);
+	close(way[0]);
+	front_free(&f);
 }
 
 static void
@@ -284,13 +334,12 @@ test_start_fails(void **state)
 	front_make(&f, "");
 	assert_int_equal(write(f.control[0], "SSL_PROTOCOL=x", 14), 14);
 	assert_int_equal(shutdown(f.control[0], SHUT_WR), 0);
-	assert_int_equal(
-	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_deadline(5)), QE_EOF);
+	assert_int_equal(start_soon(&f), QE_EOF);
 	assert_false(ucspi_tls_is_on(&f.tls));
 	front_free(&f);
 	front_make(&f, "");
 	assert_int_equal(
-	    ucspi_tls_start(&f.tls, &f.in, &f.out, clock_mono_ms()),
+	    ucspi_tls_start(&f.tls, STRV(""), &f.in, &f.out, clock_mono_ms()),
 	    QE_TIMEOUT);
 	front_free(&f);
 }
@@ -355,6 +404,7 @@ main(void)
 		cmocka_unit_test(test_states_without_front),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_refused),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_client_request),
 		cmocka_unit_test(test_client_refusals),

@@ -56,6 +56,45 @@ test_order(void **state)
 	}
 }
 
+/* Data and control are one, and something is to be said to the client. */
+static void
+test_order_soon(void **state)
+{
+	struct tls_order sent = { .mode = ORDER_SOON,
+		.peer = "192.0.2.1",
+		.words = "220 a\r\n",
+		.words_len = 7 };
+	struct tls_order got;
+	int way[2], data[2], net[2];
+
+	(void)state;
+	make_pair(SOCK_SEQPACKET, way);
+	make_pair(SOCK_STREAM, data);
+	make_pair(SOCK_STREAM, net);
+	sent.control = sent.data = data[1];
+	sent.net_in = net[1];
+	sent.net_out = data[0];
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(order_send(way[0], &sent), 0);
+		assert_int_equal(order_receive(way[1], &got), 0);
+		assert_int_equal(got.mode, ORDER_SOON);
+		assert_string_equal(got.peer, "192.0.2.1");
+		assert_int_equal(got.data, got.control);
+		assert_int_equal(got.net_in == got.net_out, i == 1);
+		assert_int_equal(got.words_len, sent.words_len);
+		assert_memory_equal(got.words, sent.words, got.words_len);
+		order_close(&got);
+		sent.net_out = sent.net_in;
+		memset(sent.words, 'x', sizeof(sent.words));
+		sent.words_len = sizeof(sent.words);
+	}
+	for (int i = 0; i < 2; i++) {
+		close(way[i]);
+		close(data[i]);
+		close(net[i]);
+	}
+}
+
 /* A message of that text with so many descriptors. */
 static void
 send_raw(int fd, struct strv text, size_t count)
@@ -64,7 +103,7 @@ send_raw(int fd, struct strv text, size_t count)
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int) * 8)];
 	} room = { .bytes = { 0 } };
-	char copy[256];
+	char copy[512];
 	struct iovec part = { copy, text.len };
 	struct msghdr message = { .msg_iov = &part,
 		.msg_iovlen = 1,
@@ -99,8 +138,10 @@ test_order_hostile(void **state)
 		{ { "x", 1 },        3},
 		{ { "\0", 1 },       3},
 		{ { "", 0 },         3},
+		{ { "s", 1 },        1},
+		{ { "s", 1 },        4},
 	};
-	char lots[200];
+	char lots[400];
 	struct tls_order got;
 	int way[2], before, after;
 
@@ -298,6 +339,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_soon),
 		cmocka_unit_test(test_order_hostile),
 		cmocka_unit_test(test_tickets_form),
 		cmocka_unit_test(test_tickets_rotate),
