@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { EVENTS = 64 };
@@ -123,12 +124,15 @@ handshake(struct master *m, struct tls_order *order, bool prepared)
 	order_close(order);
 }
 
-/* A mail server has said something about its connection, or is gone. */
+/*
+ * A mail server has said something about its connection, or is gone.  Nothing
+ * here waits for one: it may have given us anything in place of a socket.
+ */
 static void
 take_word(struct loop *l, struct tls_order *order)
 {
 	char byte = '\0';
-	ssize_t got = io_read(order->control, &byte, 1);
+	ssize_t got = recv(order->control, &byte, 1, MSG_DONTWAIT);
 
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, order->control, NULL);
 	l->waiting--;
@@ -175,7 +179,7 @@ take_order(struct loop *l, struct tls_order *order)
 
 	/* With ORDER_SOON who does it says yes. */
 	if ((order->mode != ORDER_SOON || answer == ORDER_NO) &&
-	    io_write_all(order->control, &answer, 1) != 0)
+	    send(order->control, &answer, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		answer = ORDER_NO;
 	if (answer == ORDER_NO)
 		order_close(order);

@@ -264,6 +264,36 @@ def connected(service):  # noqa: F811
             if len(os.listdir(f"/proc/{pid}/fd")) > 2]
 
 
+# What a mail server that fell may send where orders are sent to.
+ORDERS = """
+import os, socket
+orders = socket.socket(fileno=int(os.environ["QMAILTLS"]))
+def order(control):
+    data, _ = socket.socketpair()
+    socket.send_fds(orders, [b"w127.0.0.1"], [control, data.fileno(),
+                                              data.fileno()])
+_, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(full, True)
+order(full)
+ours, theirs = socket.socketpair()
+order(theirs.fileno())
+ours.settimeout(20)
+print(ours.recv(1))
+"""
+
+
+def test_orders_of_a_fallen_server_hold_up_nobody(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    h.make_dirs(home.file("run/tls"), 0o700)
+    done = home.run("qmail-tls", "-r", "/usr/bin/python3", "-c", ORDERS)
+    assert done.stdout == b"b'+'\n", done
+
+
 class RootService:
     """Services as root starts them, every part under its own uid."""
 
@@ -391,7 +421,10 @@ def check_processes(service, pem):
             assert len(inet) >= 1
             if not SANITIZED:
                 assert field(status, "Seccomp") == ["2"]
-            assert b"Max processes             0" in read_proc(pid, "limits")
+            limits = read_proc(pid, "limits").decode()
+            for name, most in (("processes", 0), ("core file size", 0),
+                               ("data size", 48 << 20), ("open files", 16)):
+                assert re.search(rf"^Max {name} +{most} ", limits, re.M), name
     assert ("qmail-smtpd", DAEMON) in seen
     assert ("qmail-tlsd", service.TLS) in seen
     # Nobody but root reads key and tickets, in any process or file.
