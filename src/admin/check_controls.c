@@ -107,7 +107,7 @@ check_form(struct findings *f, enum ctl id)
 		r = check_modes_load(&rules, &err);
 	else if (id == CTL_SMTPPLUGINS)
 		r = plugin_config_load(&plugins, &err);
-	if (r != 0)
+	if (r != 0 && r != QE_ABSENT)
 		add_error(f, r, &err);
 	plugin_config_free(&plugins);
 	nets_free(&nets);

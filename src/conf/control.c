@@ -83,23 +83,11 @@ void
 control_error_set(
     struct control_error *err, const char *name, unsigned line, const char *why)
 {
-	const struct strv parts[] = { strv_of(name), STRV(": "), strv_of(why) };
-	size_t used = 0;
-
-	if (line != 0) {
+	if (line != 0)
 		snprintf(err->text, sizeof(err->text), "%s line %u: %s", name,
 		    line, why);
-		return;
-	}
-	/* Most controls are absent, and each says so: without printf(3). */
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		struct strv part =
-		    strv_head(parts[i], sizeof(err->text) - 1 - used);
-
-		memcpy(err->text + used, part.ptr, part.len);
-		used += part.len;
-	}
-	err->text[used] = '\0';
+	else
+		snprintf(err->text, sizeof(err->text), "%s: %s", name, why);
 }
 
 int
@@ -112,11 +100,17 @@ control_file_read(enum ctl id, struct buf *out, struct control_error *err)
 	if (r == 0)
 		return control_check_bytes(
 		    strv_skip(buf_view(out), before), path, err);
-	control_error_set(err, path, 0,
-	    r == QE_ABSENT  ? "file does not exist"
-	    : r == QE_LIMIT ? "file too big"
-			    : error_result_text(r));
+	if (r != QE_ABSENT)
+		control_error_set(err, path, 0,
+		    r == QE_LIMIT ? "file too big" : error_result_text(r));
 	return r;
+}
+
+static int
+fail_absent(enum ctl id, struct control_error *err)
+{
+	control_error_set(err, control_path(id), 0, "file does not exist");
+	return QE_ABSENT;
 }
 
 int
@@ -149,7 +143,7 @@ fail_value(struct control_error *err, const struct origin *origin,
 	return result;
 }
 
-/* Override or file: 0, QE_ABSENT with err telling of the file, or an error. */
+/* Override or file: 0, QE_ABSENT, of which err does not tell, or an error. */
 static int
 fetch(enum ctl id, struct buf *out, struct origin *origin,
     struct control_error *err)
@@ -195,7 +189,7 @@ first_line(struct strv text, const struct origin *origin, struct buf *out,
 	return append(out, line, origin->name, err);
 }
 
-/* control/me and nothing else; no override, no default. */
+/* control/me and nothing else; no override, no default.  As fetch(). */
 static int
 fetch_me(struct buf *out, struct control_error *err)
 {
@@ -220,7 +214,6 @@ wants_me(const char *fallback)
 		   fallback[2] == ' ');
 }
 
-/* err already tells that the file of id does not exist. */
 static int
 use_fallback(enum ctl id, struct buf *out, struct control_error *err)
 {
@@ -229,7 +222,7 @@ use_fallback(enum ctl id, struct buf *out, struct control_error *err)
 	int r;
 
 	if (fallback == NULL)
-		return QE_ABSENT;
+		return fail_absent(id, err);
 	if (!wants_me(fallback))
 		return append(out, strv_of(fallback), control_name(id), err);
 	r = fetch_me(out, err);
@@ -241,7 +234,7 @@ use_fallback(enum ctl id, struct buf *out, struct control_error *err)
 		    control_name(id), err);
 	if (r != 0)
 		out->len = before;
-	return r;
+	return r == QE_ABSENT ? fail_absent(CTL_ME, err) : r;
 }
 
 int
@@ -317,8 +310,12 @@ control_int(enum ctl id, int64_t *out, struct control_error *err)
 	all = strv_trim_end(buf_view(&text));
 	if (r == QE_ABSENT || all.len == 0)
 		all = strv_of(control_fallback(id));
-	r = all.len == 0 ? QE_ABSENT
-			 : parse_int(all, control, &origin, out, err);
+	if (all.len > 0)
+		r = parse_int(all, control, &origin, out, err);
+	else if (r == QE_ABSENT)
+		r = fail_absent(id, err);
+	else
+		r = fail_value(err, &origin, "empty", QE_ABSENT);
 	buf_free(&text);
 	return r;
 }

@@ -10,7 +10,8 @@ enum {
 
 /*
  * Appends the whole file.  0, QE_ABSENT, QE_SYNTAX (a NUL byte), QE_LIMIT,
- * QE_SYS, QE_NOMEM; err tells of each.
+ * QE_SYS, QE_NOMEM; err tells of each but QE_ABSENT: most controls are absent
+ * and have a default.
  */
 int control_file_read(enum ctl id, struct buf *out, struct control_error *err);
 /* No control file holds a NUL: 0 or QE_SYNTAX. */

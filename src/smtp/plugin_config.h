@@ -47,8 +47,8 @@ const char *plugin_stage_name(enum plugin_stage stage);
 int plugin_config_parse(
     struct strv text, struct plugin_config *out, struct control_error *err);
 /*
- * Reads the control file: as above, QE_ABSENT if there is none (err is
- * filled in then, too), or another failure.
+ * Reads the control file: as above, QE_ABSENT if there is none (of which err
+ * does not tell), or another failure.
  */
 int plugin_config_load(struct plugin_config *out, struct control_error *err);
 void plugin_config_free(struct plugin_config *config);

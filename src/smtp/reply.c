@@ -8,11 +8,16 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct reply
 reply_make(int code, const char *enhanced, const char *text)
 {
-	return reply_makef(code, enhanced, "%s", text);
+	struct reply reply = { .code = code, .enhanced = enhanced };
+	struct strv fits = strv_head(strv_of(text), sizeof(reply.text) - 1);
+
+	memcpy(reply.text, fits.ptr, fits.len);
+	return reply;
 }
 
 struct reply

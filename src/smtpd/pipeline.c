@@ -211,7 +211,8 @@ notes_load_modes(struct notes *notes, struct control_error *err)
 	struct control_set modes;
 	int r = check_modes_load(&modes, err);
 
-	if (r != 0)
+	/* Without the file all are on, as they were. */
+	if (r != 0 || !modes.present)
 		return r;
 	for (size_t i = 0; i < checks_count; i++)
 		notes->modes[i] =

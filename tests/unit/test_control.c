@@ -66,6 +66,9 @@ test_line_empty_file_is_the_empty_string(void **state)
 static void
 test_line_defaults(void **state)
 {
+	struct control_error err;
+	int64_t n;
+
 	(void)state;
 	expect_line(CTL_DOUBLEBOUNCETO, "postmaster");
 	expect_line(CTL_BOUNCEHOST, "bouncehost");
@@ -74,6 +77,14 @@ test_line_defaults(void **state)
 	expect_line_error(
 	    CTL_SMTPGREETING, QE_ABSENT, "control/me: file does not exist");
 	expect_line_error(CTL_ME, QE_ABSENT, "control/me: file does not exist");
+	expect_line_error(
+	    CTL_P0FSOCK, QE_ABSENT, "control/p0fsock: file does not exist");
+	assert_int_equal(control_int(CTL_DATABYTES_PLUS, &n, &err), QE_ABSENT);
+	assert_string_equal(
+	    err.text, "control/databytes+: file does not exist");
+	put("databytes+", "");
+	assert_int_equal(control_int(CTL_DATABYTES_PLUS, &n, &err), QE_ABSENT);
+	assert_string_equal(err.text, "control/databytes+ line 1: empty");
 	put("me", "mail.example\n");
 	expect_line(CTL_BOUNCEHOST, "mail.example");
 	expect_line(CTL_HELOHOST, "mail.example");
