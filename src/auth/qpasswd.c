@@ -16,12 +16,12 @@
 #include "base/io.h"
 #include "base/options.h"
 #include "base/program.h"
+#include "base/terminal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { PASSWORD_MAX = 200 }; /* bytes, so that descriptor 3 can carry it */
@@ -105,71 +105,35 @@ edit_find(const struct edit *e, struct strv text, const char *login,
 		    (long)geteuid());
 }
 
-/* One line, without its end: 0, QE_LIMIT, QE_SYNTAX. */
-static int
-read_line(char line[PASSWORD_MAX + 1], size_t *n)
-{
-	char c;
-
-	*n = 0;
-	while (io_read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-		if (*n == PASSWORD_MAX)
-			return QE_LIMIT;
-		if ((unsigned char)c < 32 || c == 127)
-			return QE_SYNTAX;
-		line[(*n)++] = c;
-	}
-	return 0;
-}
-
-/*
- * Without echo, which comes back whatever is typed: the keys that would end us
- * end the line instead, with a byte that no password has.
- */
-static int
-read_from_terminal(const struct termios *before, const char *prompt,
-    char line[PASSWORD_MAX + 1], size_t *n)
-{
-	struct termios hidden = *before;
-	int r;
-
-	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-	hidden.c_cc[VEOL] = before->c_cc[VINTR];
-	hidden.c_cc[VEOL2] = before->c_cc[VQUIT];
-	(void)io_write_all(STDERR_FILENO, prompt, strlen(prompt));
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-	r = read_line(line, n);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
-	(void)io_write_all(STDERR_FILENO, "\n", 1);
-	return r;
-}
-
 static void
-read_hidden(const char *prompt, char line[PASSWORD_MAX + 1], size_t *n)
+ask(const char *prompt, char line[PASSWORD_MAX], size_t *n)
 {
-	struct termios before;
-	int r = tcgetattr(STDIN_FILENO, &before) != 0
-		    ? read_line(line, n)
-		    : read_from_terminal(&before, prompt, line, n);
+	int r = terminal_read_secret(prompt, line, PASSWORD_MAX, n);
 
 	if (r == QE_LIMIT)
 		die(EX_PERMANENT, "a password has at most %d bytes",
 		    PASSWORD_MAX);
+	if (r == QE_EOF)
+		die(EX_PERMANENT, "given up, nothing is changed");
 	if (r != 0)
-		die(EX_PERMANENT, "a password has no control characters");
+		die_errno(EX_TEMPORARY, "unable to read the password");
+	for (size_t i = 0; i < *n; i++)
+		if ((unsigned char)line[i] < 32 || line[i] == 127)
+			die(EX_PERMANENT,
+			    "a password has no control characters");
 }
 
 static struct strv
-read_password(char line[PASSWORD_MAX + 1])
+read_password(char line[PASSWORD_MAX])
 {
-	char again[PASSWORD_MAX + 1];
+	char again[PASSWORD_MAX];
 	size_t n, m;
 
-	read_hidden("New password: ", line, &n);
+	ask("New password: ", line, &n);
 	if (n == 0)
 		die(EX_PERMANENT, "no password, nothing is changed");
 	if (isatty(STDIN_FILENO)) {
-		read_hidden("Once more: ", again, &m);
+		ask("Once more: ", again, &m);
 		if (m != n || memcmp(line, again, n) != 0)
 			die(EX_PERMANENT, "that was another password, nothing "
 					  "is changed");
@@ -181,7 +145,7 @@ read_password(char line[PASSWORD_MAX + 1])
 static void
 change(const char *login, enum qpasswd_task task)
 {
-	char line[PASSWORD_MAX + 1];
+	char line[PASSWORD_MAX];
 	struct qpasswd_user user;
 	struct edit e;
 
@@ -195,7 +159,7 @@ change(const char *login, enum qpasswd_task task)
 static void
 add(const char *base, const char *login, const char *home)
 {
-	char line[PASSWORD_MAX + 1];
+	char line[PASSWORD_MAX];
 	struct qpasswd_user user;
 	struct edit e;
 	int r;

@@ -1,56 +1,39 @@
 /* Reading a new password and hashing it; no copy stays in memory. */
 #include "hosting/password.h"
 #include "base/die.h"
+#include "base/error.h"
 #include "base/exitcode.h"
-#include "base/io.h"
+#include "base/terminal.h"
 
 #include <crypt.h>
-#include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 struct word {
-	char text[PASSWORD_MAX + 2]; /* with LF, or one byte too many */
+	char text[PASSWORD_MAX + 1]; /* ended by NUL */
 	size_t len;
 };
-
-/* A line of standard input, without its end. */
-static void
-read_word(struct word *word)
-{
-	size_t n = 0;
-	ssize_t got = 1;
-
-	while (n < sizeof(word->text) &&
-	       (got = io_read(0, word->text + n, 1)) > 0 &&
-	       word->text[n] != '\n')
-		n++;
-	if (got < 0)
-		die_errno(EX_TEMPORARY, "unable to read the password");
-	word->len = n;
-	if (n > PASSWORD_MAX)
-		die(EX_PERMANENT, "passwords have at most %d bytes",
-		    PASSWORD_MAX);
-	word->text[n] = '\0';
-}
 
 static void
 ask(const char *prompt, const char *address, struct word *word)
 {
-	struct termios old, quiet;
+	struct buf question = BUF_INIT;
+	int r;
 
-	if (tcgetattr(0, &old) < 0) {
-		read_word(word);
-		return;
-	}
-	fprintf(stderr, "%s for %s: ", prompt, address);
-	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(0, TCSAFLUSH, &quiet);
-	read_word(word);
-	tcsetattr(0, TCSAFLUSH, &old);
-	fputc('\n', stderr);
+	buf_addf(&question, "%s for %s: ", prompt, address);
+	if (buf_cstr(&question) == NULL)
+		die_nomem();
+	r = terminal_read_secret(
+	    question.data, word->text, PASSWORD_MAX, &word->len);
+	buf_free(&question);
+	if (r == QE_LIMIT)
+		die(EX_PERMANENT, "passwords have at most %d bytes",
+		    PASSWORD_MAX);
+	if (r == QE_EOF)
+		die(EX_PERMANENT, "given up, nothing is changed");
+	if (r != 0)
+		die_errno(EX_TEMPORARY, "unable to read the password");
+	word->text[word->len] = '\0';
 }
 
 static void
