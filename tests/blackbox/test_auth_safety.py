@@ -2,6 +2,7 @@
 import base64
 import glob
 import hashlib
+import hmac
 import os
 import re
 import socket
@@ -314,6 +315,38 @@ def test_unknown_login_costs_a_whole_hash(home, scratch, hash_work, program,
 
     for login in (known, "nobody-here"):
         assert hash_work.of(lambda who=login: refused(who)) == [COSTS[sasl]]
+
+
+def proof_of(password):
+    """What a client that knows it answers to FACTS."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), bytes(3), 9000)
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    signature = hmac.digest(hashlib.sha256(key).digest(), b"x", "sha256")
+    return b64(bytes(a ^ b for a, b in zip(key, signature)))
+
+
+def test_cost_tells_of_no_password(home, scratch, hash_work):
+    """Not whether there is one, nor which of several is right."""
+    cost, first = COSTS["scram-sha-256"], next(iter(PASSWORDS))
+    facts = os.path.join(scratch, "facts")
+    secrets = home.file("virtual", first, ".qpasswd")
+
+    def costs(code, proof):
+        write_file(facts, FACTS, 0o600)
+
+        def ask():
+            assert check(home, "checkqpasswd", first, proof, "/proc/self/fd/4",
+                         "scram-sha-256", facts=facts,
+                         env=hash_work.environment) == code
+
+        return hash_work.of(ask)
+
+    write_file(secrets, "one\ntwo\nthree\n", 0o600)
+    for word in ("one", "two", "three"):
+        assert costs(0, proof_of(word)) == [cost] * 3
+    assert costs(1, proof_of("four")) == [cost] * 3
+    os.unlink(secrets)
+    assert costs(1, proof_of("one")) == [cost]
 
 
 def test_unknown_login_costs_a_whole_hash_of_the_resident(home, hash_work):
