@@ -84,7 +84,7 @@ main(int argc, char **argv)
 		popup_refuse(&popup, "usage: popup hostname subprogram");
 	ucspi_tls_init(&popup.tls);
 	/* Only a qmail-tls in front: ours has no rights to order anything. */
-	io_close(&popup.tls.orders_fd);
+	tls_way_close(&popup.tls.way);
 	if (popup_configure(&popup) != 0)
 		popup_refuse(&popup, "[SYS/TEMP] unable to read controls");
 	pop3_conn_set_idle(&popup.conn, popup.settings.idle_seconds);

@@ -62,6 +62,14 @@ write_text(const struct tls_order *order, char text[TEXT_MAX])
 int
 order_send(int fd, const struct tls_order *order)
 {
+	return order_send_to(fd, NULL, order);
+}
+
+int
+order_send_to(
+    int fd, const struct sockaddr_un *to, const struct tls_order *order)
+{
+	struct sockaddr_un name;
 	int fds[FDS_MAX];
 	char text[TEXT_MAX];
 	size_t count = list_descriptors(order, fds);
@@ -74,6 +82,11 @@ order_send(int fd, const struct tls_order *order)
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	ssize_t did;
 
+	if (to != NULL) {
+		name = *to;
+		message.msg_name = &name;
+		message.msg_namelen = sizeof(name);
+	}
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * count);
@@ -83,7 +96,9 @@ order_send(int fd, const struct tls_order *order)
 	while (did < 0 && errno == EINTR);
 	if (did >= 0)
 		return 0;
-	return errno == EPIPE || errno == ECONNRESET ? QE_EOF : QE_SYS;
+	return errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED
+		   ? QE_EOF
+		   : QE_SYS;
 }
 
 /* The descriptors of a message into fds; how many. */

@@ -1,8 +1,8 @@
 /*
  * Orders to qmail-tlsd: one connection each, its descriptors in one message
- * of a SOCK_SEQPACKET socket (unix(7)).  qmail-tlsd answers each on the
- * control descriptor: ORDER_YES, or ORDER_NO and the end.  It hands them on to
- * its own processes in the same form.
+ * of a socket that keeps messages apart (unix(7), see smtp/tls_way.h).
+ * qmail-tlsd answers each on the control descriptor: ORDER_YES, or ORDER_NO
+ * and the end.  It hands them on to its own processes in the same form.
  *
  * With ORDER_SOON control and data are one socket, and qmail-tlsd says to the
  * client itself that it may begin: nobody is woken up for an answer.  Behind
@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/un.h>
 
 enum {
 	ORDER_WAIT = 'w', /* the handshake, when control says 'y' or 'Y' */
@@ -40,9 +41,13 @@ struct tls_order {
  * QE_SYS.
  */
 int order_send(int fd, const struct tls_order *order);
+/* The same from a socket that has no peer. */
+int order_send_to(
+    int fd, const struct sockaddr_un *to, const struct tls_order *order);
 /*
  * Takes the next one, if one is there; the descriptors are close-on-exec and
- * the caller's.  0; QE_EOF when nobody is left who could send one; QE_SYNTAX,
+ * the caller's.  0; QE_EOF when nobody is left who could send one (or, where
+ * anybody can send, for a message with nothing in it); QE_SYNTAX,
  * with everything closed, for what is no order; QE_SYS (EAGAIN: none there).
  */
 int order_receive(int fd, struct tls_order *order);

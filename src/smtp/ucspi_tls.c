@@ -5,7 +5,6 @@
 #include "smtp/ucspi_tls.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "smtp/tls_order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,27 +38,11 @@ has_front(const struct ucspi_tls *t)
 	return t->control_fd >= 0 && t->read_fd >= 0 && t->write_fd >= 0;
 }
 
-/* What "qmail-tls -r" has left for us. */
-static int
-way_to_tlsd(void)
-{
-	struct strv number = strv_of(env_get("QMAILTLS"));
-	uint64_t n;
-	int r;
-
-	r = strv_to_u64(number, FD_MAX, &n);
-	env_unset("QMAILTLS");
-	if (r != 0 || n <= STDERR_FILENO ||
-	    fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
-		return -1;
-	return (int)n;
-}
-
 /* Whether there is something that could do a handshake. */
 static bool
 has_way(const struct ucspi_tls *t)
 {
-	return has_front(t) || t->orders_fd >= 0;
+	return has_front(t) || tls_way_is_there(&t->way);
 }
 
 void
@@ -70,8 +53,8 @@ ucspi_tls_init(struct ucspi_tls *t)
 	*t = (struct ucspi_tls){ .state = TLS_NONE,
 		.control_fd = descriptor("SSLCTLFD"),
 		.read_fd = descriptor("SSLREADFD"),
-		.write_fd = descriptor("SSLWRITEFD"),
-		.orders_fd = way_to_tlsd() };
+		.write_fd = descriptor("SSLWRITEFD") };
+	(void)tls_way_take(&t->way);
 	if (env_get("SMTPS") != NULL) {
 		t->state = has_way(t) ? TLS_IMPLICIT : TLS_ON;
 		if (t->state == TLS_ON)
@@ -80,11 +63,12 @@ ucspi_tls_init(struct ucspi_tls *t)
 	}
 	if (wish != NULL && *wish == '!')
 		t->state = TLS_REQUIRED;
-	else if (wish == NULL ? t->orders_fd >= 0 : *wish != '-' && has_way(t))
+	else if (wish == NULL ? tls_way_is_there(&t->way)
+			      : *wish != '-' && has_way(t))
 		t->state = TLS_AVAILABLE;
 	/* What will not be used is not kept at hand. */
 	if (t->state == TLS_NONE)
-		io_close(&t->orders_fd);
+		tls_way_close(&t->way);
 }
 
 bool
@@ -93,7 +77,7 @@ ucspi_tls_may_start(const struct ucspi_tls *t)
 	if (t->state != TLS_AVAILABLE && t->state != TLS_REQUIRED)
 		return false;
 	return has_front(t) ||
-	       (t->orders_fd >= 0 && access(certificate, F_OK) == 0);
+	       (tls_way_is_there(&t->way) && access(certificate, F_OK) == 0);
 }
 
 bool
@@ -146,7 +130,7 @@ ask_front(struct ucspi_tls *t, struct strv ready, struct source *in,
 		r = io_write_all(t->control_fd, "Y", 1);
 	if (r != 0)
 		return errno == EPIPE ? QE_EOF : r;
-	io_close(&t->orders_fd);
+	tls_way_close(&t->way);
 	r = tls_facts_read(t->control_fd, deadline_ms, &t->facts);
 	if (r != 0)
 		return r;
@@ -172,7 +156,7 @@ order(struct ucspi_tls *t, struct strv ready, int in_fd, int out_fd)
 	if (ready.len > 0)
 		memcpy(o.words, ready.ptr, ready.len);
 	o.control = o.data = pair[1];
-	r = order_send(t->orders_fd, &o);
+	r = tls_way_send(&t->way, &o);
 	io_close(&pair[1]);
 	t->read_fd = pair[0];
 	return r;
@@ -210,7 +194,7 @@ ask_tlsd(struct ucspi_tls *t, struct strv ready, struct source *in,
 		io_close(&t->read_fd);
 		return r;
 	}
-	io_close(&t->orders_fd);
+	tls_way_close(&t->way);
 	t->write_fd = t->read_fd;
 	r = adopt(t, in, out);
 	if (r == 0 &&
@@ -225,7 +209,7 @@ ucspi_tls_start(struct ucspi_tls *t, struct strv ready, struct source *in,
 {
 	if (has_front(t))
 		return ask_front(t, ready, in, out, deadline_ms);
-	if (t->orders_fd < 0)
+	if (!tls_way_is_there(&t->way))
 		return QE_ABSENT;
 	return ask_tlsd(t, ready, in, out, deadline_ms);
 }

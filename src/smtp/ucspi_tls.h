@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "smtp/tls_facts.h"
+#include "smtp/tls_way.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@ enum { UCSPI_TLS_SECONDS = 120 }; /* for the front to finish a handshake */
 struct ucspi_tls {
 	enum tls_state state;
 	int control_fd, read_fd, write_fd; /* close-on-exec; -1: no front */
-	int orders_fd;                     /* to a qmail-tlsd; -1: none */
+	struct tls_way way;                /* to a qmail-tlsd */
 	struct tls_facts facts;            /* empty unless TLS_ON */
 };
 

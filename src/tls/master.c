@@ -28,6 +28,7 @@ enum { EVENTS = 64 };
 struct loop {
 	struct master *master;
 	int epoll, orders; /* orders: -1 after their end */
+	int life;          /* a pipe that others hold; -1: nobody else does */
 	size_t waiting;    /* connections in clear */
 };
 
@@ -119,7 +120,8 @@ handshake(struct master *m, struct tls_order *order, bool prepared)
 		warn("no handshake for %s", order->peer);
 		/* Nobody has answered yet. */
 		if (order->mode == ORDER_SOON)
-			(void)io_write_all(order->control, &no, 1);
+			(void)send(order->control, &no, 1,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	order_close(order);
 }
@@ -190,19 +192,47 @@ take_order(struct loop *l, struct tls_order *order)
 		    l->master, order, !l->master->once || prepare(l->master));
 }
 
-/* One of them: if more have come, epoll_wait(2) tells at once. */
+/* Our guard has it, too: closing it would not end what epoll(7) tells. */
 static void
+forget(const struct loop *l, int *fd)
+{
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	io_close(fd);
+}
+
+/*
+ * False if none is there.  One at a time: if more have come, epoll_wait(2)
+ * tells at once.  What anybody can send ends nothing.
+ */
+static bool
 take_next(struct loop *l)
 {
 	struct tls_order order;
 	int r = order_receive(l->orders, &order);
 
-	if (r == 0)
+	if (r == 0) {
 		take_order(l, &order);
-	else if (r == QE_SYNTAX)
+		return true;
+	}
+	if (r == QE_SYNTAX || (r == QE_EOF && l->life >= 0)) {
 		warn("an order that is none, or too many of them");
-	else if (r == QE_EOF || (errno != EAGAIN && errno != EWOULDBLOCK))
-		io_close(&l->orders);
+		return true;
+	}
+	if (r == QE_EOF)
+		forget(l, &l->orders);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		die_errno(EX_TEMPORARY, "unable to take orders");
+	return false;
+}
+
+/* Nobody is left who could give orders; some may be waiting still. */
+static void
+end_orders(struct loop *l)
+{
+	while (take_next(l))
+		;
+	forget(l, &l->life);
+	forget(l, &l->orders);
 }
 
 /* Each connection in clear takes three descriptors. */
@@ -224,21 +254,30 @@ patience(const struct master *m)
 	return m->pool.count > 0 ? POOL_LOOK_MS : -1;
 }
 
-int
-master_run(struct master *m, int orders)
+static void
+watch(const struct loop *l, int fd, uint32_t events, void *what)
 {
-	struct loop l = { .master = m, .orders = orders };
-	struct epoll_event events[EVENTS] = {
-		{.events = EPOLLIN, .data = { .ptr = NULL }}
-	};
+	struct epoll_event event = { .events = events,
+		.data = { .ptr = what } };
+
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		die_errno(EX_TEMPORARY, "unable to wait for orders");
+}
+
+int
+master_run(struct master *m, int orders, int life)
+{
+	struct loop l = { .master = m, .orders = orders, .life = life };
+	struct epoll_event events[EVENTS];
 
 	raise_descriptors();
 	/* Nobody waits for the processes of handshakes. */
 	signal(SIGCHLD, SIG_IGN);
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (l.epoll < 0 ||
-	    epoll_ctl(l.epoll, EPOLL_CTL_ADD, orders, &events[0]) < 0)
-		die_errno(EX_TEMPORARY, "unable to wait for orders");
+	watch(&l, orders, EPOLLIN, NULL);
+	/* Its end comes unasked; who writes into it is not heard. */
+	if (life >= 0)
+		watch(&l, life, 0, &l);
 	while (l.orders >= 0 || l.waiting > 0) {
 		int n = epoll_wait(l.epoll, events, EVENTS, patience(m));
 
@@ -246,7 +285,9 @@ master_run(struct master *m, int orders)
 			die_errno(EX_TEMPORARY, "unable to wait for orders");
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
-				take_next(&l);
+				(void)take_next(&l);
+			else if (events[i].data.ptr == &l)
+				end_orders(&l);
 			else
 				take_word(&l, events[i].data.ptr);
 		pool_look(&m->pool);

@@ -18,7 +18,10 @@ struct master {
 	const char *certificate;
 };
 
-/* Until nobody is left who could give orders, and none is waiting. */
-int master_run(struct master *m, int orders);
+/*
+ * Until nobody is left who could give orders, and none is waiting: life, the
+ * pipe of smtp/tls_way.h, has ended; without one (-1), orders have.
+ */
+int master_run(struct master *m, int orders, int life);
 
 #endif

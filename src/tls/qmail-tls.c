@@ -27,7 +27,7 @@
 #include "base/program.h"
 #include "base/spawn.h"
 #include "smtp/tls_facts.h"
-#include "smtp/tls_order.h"
+#include "smtp/tls_way.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,6 @@
 #include <unistd.h>
 
 enum {
-	ANSWER_SECONDS = 20,    /* for qmail-tlsd to take an order */
 	IMPLICIT_SECONDS = 180, /* for a handshake before the greeting */
 	FD_CONTROL = 3,         /* what the program finds where */
 	FD_READ = 4,
@@ -132,18 +131,13 @@ become_program(const struct front *f)
 	die_errno(EX_TEMPORARY, "unable to run %s", f->program[0]);
 }
 
-/* qmail-tlsd with one end of a pair; the other end is returned. */
-static int
-start_tlsd(const struct front *f, bool once)
+/* Its program and options; words has room for all of them and NULL. */
+static void
+list_words(const struct front *f, bool once, const char *words[10])
 {
-	char path[4096];
-	const char *words[10] = { "qmail-tlsd" };
-	size_t n = 1;
-	struct spawn how = { .path = path };
-	volatile int start_error = 0;
-	int pair[2], status = 0;
-	pid_t pid;
+	size_t n = 0;
 
+	words[n++] = "qmail-tlsd";
 	if (once)
 		words[n++] = "-1";
 	if (f->certificate != NULL) {
@@ -158,12 +152,24 @@ start_tlsd(const struct front *f, bool once)
 		words[n++] = "-t";
 		words[n++] = f->seconds;
 	}
+	words[n] = NULL;
+}
+
+/* With these two as its standard input and output. */
+static pid_t
+start_tlsd(const struct front *f, bool once, int in, int out)
+{
+	char path[4096];
+	const char *words[10];
+	struct spawn how = { .path = path };
+	volatile int start_error = 0;
+	pid_t pid;
+
+	list_words(f, once, words);
 	snprintf(path, sizeof(path), "%s/bin/qmail-tlsd", program_home());
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		die_errno(EX_TEMPORARY, "unable to make a socket");
 	how.argv = spawn_argv(words);
-	how.fds[0] = pair[1];
-	how.fds[1] = SPAWN_FD_NULL;
+	how.fds[0] = in;
+	how.fds[1] = out;
 	how.fds[2] = STDERR_FILENO;
 	how.fd_count = 3;
 	how.start_error = &start_error;
@@ -174,10 +180,19 @@ start_tlsd(const struct front *f, bool once)
 	errno = start_error;
 	if (errno != 0)
 		die_errno(EX_TEMPORARY, "unable to run %s", path);
+	return pid;
+}
+
+/* One for this connection alone; the way to it. */
+static int
+start_once(const struct front *f)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		die_errno(EX_TEMPORARY, "unable to make a socket");
+	(void)start_tlsd(f, true, pair[1], SPAWN_FD_NULL);
 	close(pair[1]);
-	/* One for a service leaves a process behind and ends. */
-	if (!once && (spawn_wait(pid, &status) != 0 || status != 0))
-		die(EX_TEMPORARY, "qmail-tlsd did not start");
 	return pair[0];
 }
 
@@ -192,35 +207,36 @@ tell(const char *name, int fd)
 		die_nomem();
 }
 
-/* Before tcpserver: it inherits the way to qmail-tlsd and passes it on. */
+/* Out of the way of those below, and not closed by exec. */
+static int
+keep(int fd)
+{
+	int kept = fcntl(fd, F_DUPFD, FD_ORDERS);
+
+	if (kept < 0)
+		die_errno(EX_TEMPORARY, "unable to keep a descriptor");
+	return kept;
+}
+
+/* Before the listener: it inherits the way to qmail-tlsd and passes it on. */
 static _Noreturn void
 run_service(const struct front *f)
 {
-	int orders = start_tlsd(f, false);
-	int fd = fcntl(orders, F_DUPFD, FD_ORDERS);
+	struct tls_way way;
+	int orders, end, status = 0;
+	char text[32];
 
-	if (fd < 0)
-		die_errno(EX_TEMPORARY, "unable to keep a descriptor");
-	tell("QMAILTLS", fd);
+	if (tls_way_make(program_home(), &way, &orders, &end) != 0)
+		die_errno(EX_TEMPORARY, "unable to make a socket in %s/run",
+		    program_home());
+	/* It leaves a process behind and ends. */
+	if (spawn_wait(start_tlsd(f, false, orders, end), &status) != 0 ||
+	    status != 0)
+		die(EX_TEMPORARY, "qmail-tlsd did not start");
+	snprintf(text, sizeof(text), "%d:%d", keep(way.place), keep(way.life));
+	if (env_set("QMAILTLS", text) != 0)
+		die_nomem();
 	become_program(f);
-}
-
-/* What $QMAILTLS names; the server behind us gets no hold of it. */
-static int
-orders_of_service(void)
-{
-	const char *text = env_get("QMAILTLS");
-	uint64_t n;
-
-	if (text == NULL)
-		return -1;
-	if (strv_to_u64(strv_of(text), 65535, &n) != 0 || n < FD_ORDERS ||
-	    fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0) {
-		warn("$QMAILTLS is %s, which is no descriptor", text);
-		n = UINT64_MAX;
-	}
-	env_unset("QMAILTLS");
-	return n == UINT64_MAX ? -1 : (int)n;
 }
 
 static void
@@ -243,11 +259,12 @@ lift(int fd)
 }
 
 /*
- * Hands the connection to qmail-tlsd.  True, and our ends of control and
- * data, if it can speak TLS.
+ * Hands the connection to qmail-tlsd, that of the service or our own (once).
+ * True, and our ends of control and data, if it can speak TLS.
  */
 static bool
-order(const struct front *f, int orders, int *control, int *data)
+order(const struct front *f, const struct tls_way *way, int once, int *control,
+    int *data)
 {
 	const int type = SOCK_STREAM | SOCK_CLOEXEC;
 	const char *peer = env_get("TCPREMOTEIP");
@@ -263,11 +280,11 @@ order(const struct front *f, int orders, int *control, int *data)
 	snprintf(o.peer, sizeof(o.peer), "%s", peer == NULL ? "" : peer);
 	o.control = c[1];
 	o.data = d[1];
-	r = order_send(orders, &o);
+	r = once >= 0 ? order_send(once, &o) : tls_way_send(way, &o);
 	close(c[1]);
 	close(d[1]);
 	if (r == 0)
-		r = io_wait(c[0], POLLIN, clock_deadline(ANSWER_SECONDS));
+		r = io_wait(c[0], POLLIN, clock_deadline(TLS_WAY_SECONDS));
 	if (r == 0 && io_read(c[0], &answer, 1) != 1)
 		r = QE_EOF;
 	if (r != 0)
@@ -333,20 +350,23 @@ static _Noreturn void
 run_connection(const struct front *f)
 {
 	const char *wish = env_get("UCSPITLS");
-	int orders = orders_of_service();
-	int control, data;
-
 	bool unwanted = !f->implicit && wish != NULL && *wish == '-';
+	bool of_service = env_get("QMAILTLS") != NULL;
+	struct tls_way way;
+	int control, data, once = -1;
 
+	/* The server behind us gets no hold of it. */
+	if (!tls_way_take(&way) && of_service)
+		warn("$QMAILTLS names no way to qmail-tlsd");
 	/* The key is read by qmail-tlsd, as whoever we are now. */
-	if (orders < 0 && !unwanted)
-		orders = start_tlsd(f, true);
+	if (!tls_way_is_there(&way) && !unwanted)
+		once = start_once(f);
 	drop(f);
 	if (unwanted) {
 		offer_nothing(f);
 		become_program(f);
 	}
-	if (!order(f, orders, &control, &data)) {
+	if (!order(f, &way, once, &control, &data)) {
 		offer_nothing(f);
 		close(control);
 		close(data);

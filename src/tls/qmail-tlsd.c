@@ -1,7 +1,8 @@
 /*
  * qmail-tlsd [-1] [-c certificate] [-n connections] [-t seconds]: TLS for the
- * connections that qmail-tls sends on descriptor 0; qmail-tlsd -C: TLS for
- * one connection of qmail-remote.  The only program that links libssl.
+ * connections that come on descriptor 0, until the pipe on 1 ends (with -1,
+ * until 0 does); qmail-tlsd -C: TLS for one connection of qmail-remote.  The
+ * only program that links libssl.
  *
  * The server role runs as root, as it reads the private key and, with root,
  * gives handshakes to processes that become qmailt in an empty root directory
@@ -139,7 +140,7 @@ serve(int argc, char **argv)
 		look_for_certificate(m.certificate);
 		stand_guard();
 	}
-	return master_run(&m, STDIN_FILENO);
+	return master_run(&m, STDIN_FILENO, m.once ? -1 : STDOUT_FILENO);
 }
 
 int

@@ -267,7 +267,8 @@ def connected(service):  # noqa: F811
 # What a mail server that fell may send where orders are sent to.
 ORDERS = """
 import os, socket
-orders = socket.socket(fileno=int(os.environ["QMAILTLS"]))
+orders = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+orders.connect("/proc/self/fd/" + os.environ["QMAILTLS"].split(":")[0])
 def order(control):
     data, _ = socket.socketpair()
     socket.send_fds(orders, [b"w127.0.0.1"], [control, data.fileno(),
@@ -292,6 +293,70 @@ def test_orders_of_a_fallen_server_hold_up_nobody(home, certificates):  # noqa: 
     h.make_dirs(home.file("run/tls"), 0o700)
     done = home.run("qmail-tls", "-r", "/usr/bin/python3", "-c", ORDERS)
     assert done.stdout == b"b'+'\n", done
+
+
+# What a mail server that was broken into may do with the descriptors that it
+# shares with all others of the service.
+ATTACK = """
+import array, os, re, socket, stat, sys
+fds = [int(n) for n in re.findall("[0-9]+", os.environ["QMAILTLS"])]
+nowhere = os.open("/dev/null", os.O_RDWR)
+tried = 0
+def harm(what, *words):
+    global tried
+    tried += 1
+    try:
+        what(*words)
+    except (OSError, ValueError) as e:
+        sys.stderr.write(f"attack: {what.__name__}: {e}\\n")
+def send(sock, text, count):
+    rights = array.array("i", [nowhere] * count)
+    sock.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+                 if count else [], 0, None if connected else path)
+for fd in fds:
+    path = f"/proc/self/fd/{fd}"
+    harm(lambda: socket.socket(socket.AF_UNIX, fileno=os.dup(fd))
+         .shutdown(socket.SHUT_RDWR))
+    os.set_blocking(fd, False) if stat.S_ISFIFO(os.fstat(fd).st_mode) else 0
+    harm(lambda: [os.write(fd, bytes(65536)) for _ in range(100)])
+    harm(os.fchmod, fd, 0)
+    if os.geteuid() != os.stat(path).st_uid:
+        harm(os.chmod, path, 0)
+    harm(os.truncate, path, 0)
+    for connected in (True, False):
+        for text in (b"", b"s", b"x" * 500, b"w1", b"s1\\0" + b"y" * 128):
+            for count in (0, 1, 2, 5, 250):
+                sock = (socket.socket(socket.AF_UNIX, fileno=os.dup(fd))
+                        if connected and stat.S_ISSOCK(os.fstat(fd).st_mode)
+                        and not os.readlink(path).startswith("/") else
+                        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+                harm(send, sock, text, count)
+                sock.close()
+    harm(os.close, fd)
+sys.stderr.write(f"attack: tried {tried}\\n")
+"""
+
+
+def test_way_is_not_spoilt(home, certificates):  # noqa: F811
+    """By one mail server for all others of the service."""
+    install(home, certificates[0])
+    script = h.write_file(home.file("attack.py"), ATTACK)
+    program = h.write_file(
+        home.file("server"), "#!/bin/sh\n"
+        f"[ -e {home.path}/attack ] && exec /usr/bin/python3 {script}\n"
+        f"exec {home.bin}/qmail-smtpd\n", 0o755)
+    service = Service(home, program, direct=True)
+    assert TlsSmtpd(service).starttls().command("NOOP").startswith("250")
+    h.write_file(home.file("attack"), "")
+    sock = service.connect()
+    read_until(sock, b"\0never")
+    sock.close()
+    assert "attack: tried" in service.log(), service.log()
+    os.unlink(home.file("attack"))
+    for _ in range(3):
+        assert TlsSmtpd(service).starttls().command("NOOP").startswith("250")
+    # Nobody had to take over for that.
+    assert "takes over" not in service.log()
 
 
 class RootService:

@@ -4,9 +4,11 @@
 #include "smtp/tls_client.h"
 #include "smtp/tls_facts.h"
 #include "smtp/tls_order.h"
+#include "smtp/tls_way.h"
 #include "smtp/ucspi_tls.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -169,11 +171,13 @@ test_states_without_front(void **state)
 	/* A way that is there and not wanted is closed. */
 	assert_int_equal(env_set("UCSPITLS", "-"), 0);
 	assert_true(dup2(STDERR_FILENO, 77) == 77);
-	assert_int_equal(env_set("QMAILTLS", "77"), 0);
+	assert_true(dup2(STDERR_FILENO, 78) == 78);
+	assert_int_equal(env_set("QMAILTLS", "77:78"), 0);
 	ucspi_tls_init(&tls);
 	assert_int_equal(tls.state, TLS_NONE);
-	assert_int_equal(tls.orders_fd, -1);
+	assert_false(tls_way_is_there(&tls.way));
 	assert_int_equal(fcntl(77, F_GETFD), -1);
+	assert_int_equal(fcntl(78, F_GETFD), -1);
 	/* What is required stays so, even if it cannot be had. */
 	assert_int_equal(env_set("UCSPITLS", "!"), 0);
 	assert_int_equal(env_set("SSLCTLFD", "900"), 0);
@@ -259,16 +263,16 @@ expect_answered(void)
 	assert_int_equal(status, 0);
 }
 
-/* One without a front, and the way to a qmail-tlsd. */
+/* One without a front, and the way to a qmail-tlsd: its two descriptors. */
 static void
-direct_make(struct front *f, int way[2])
+direct_make(struct front *f, char dir[64], int way[2])
 {
 	front_make(f, "");
 	io_close(&f->tls.control_fd);
 	io_close(&f->tls.read_fd);
 	io_close(&f->tls.write_fd);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, way), 0);
-	f->tls.orders_fd = way[1];
+	unit_make_dir(dir);
+	assert_int_equal(tls_way_make(dir, &f->tls.way, &way[0], &way[1]), 0);
 }
 
 /* We make the socket, and order the handshake. */
@@ -276,20 +280,25 @@ static void
 test_order(void **state)
 {
 	struct front f;
+	char dir[64];
 	int way[2];
 
 	(void)state;
-	direct_make(&f, way);
+	direct_make(&f, dir, way);
 	answer_order(way[0], STRV("+SSL_PROTOCOL=TLSv1.3\0\0EHLO"));
 	assert_int_equal(start_soon(&f), 0);
 	assert_true(ucspi_tls_is_on(&f.tls));
-	assert_int_equal(f.tls.orders_fd, -1);
+	assert_false(tls_way_is_there(&f.tls.way));
 	assert_int_equal(f.tls.read_fd, -1);
 	assert_string_equal(f.tls.facts.protocol, "TLSv1.3");
 	/* What the client said in the same piece is not lost. */
 	assert_view(source_peek(&f.in), "EHLO");
 	env_unset("SSL_PROTOCOL");
+	/* Nobody has it any more: that is the end of the pipe. */
+	assert_int_equal(read(way[1], dir, 1), 0);
 	close(way[0]);
+	close(way[1]);
+	unit_remove(dir);
 	front_free(&f);
 	expect_answered();
 }
@@ -299,10 +308,11 @@ static void
 test_order_refused(void **state)
 {
 	struct front f;
+	char dir[64];
 	int way[2];
 
 	(void)state;
-	direct_make(&f, way);
+	direct_make(&f, dir, way);
 	assert_int_equal(write(f.old[0], "RSET\r\n", 6), 6);
 	assert_int_equal(source_fill(&f.in, clock_deadline(5)), 0);
 	answer_order(way[0], STRV("-"));
@@ -317,12 +327,64 @@ test_order_refused(void **state)
 	expect_answered();
 	assert_int_equal(f.tls.read_fd, -1);
 	/* Nobody is there who could take it, or there is no way. */
-	assert_int_equal(shutdown(way[0], SHUT_RDWR), 0);
-	assert_int_equal(start_soon(&f), QE_ABSENT);
-	io_close(&f.tls.orders_fd);
-	assert_int_equal(start_soon(&f), QE_ABSENT);
 	close(way[0]);
+	assert_int_equal(start_soon(&f), QE_ABSENT);
+	tls_way_close(&f.tls.way);
+	assert_int_equal(start_soon(&f), QE_ABSENT);
+	close(way[1]);
+	unit_remove(dir);
 	front_free(&f);
+}
+
+/* Whatever one does who has the way, others can still send. */
+static void
+test_way(void **state)
+{
+	struct tls_way way, mine, none;
+	struct tls_order sent = { .mode = ORDER_SOON }, got;
+	char dir[64], path[96], text[32];
+	int orders, end;
+
+	(void)state;
+	unit_make_dir(dir);
+	assert_int_equal(tls_way_make(dir, &way, &orders, &end), 0);
+	assert_int_equal(fcntl(way.place, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	/* No name is left by which others could find it. */
+	snprintf(path, sizeof(path), "%s/run", dir);
+	assert_int_equal(rmdir(path), 0);
+	snprintf(text, sizeof(text), "%d:%d", way.place, way.life);
+	assert_int_equal(env_set("QMAILTLS", text), 0);
+	assert_true(tls_way_take(&mine));
+	assert_int_equal(mine.place, way.place);
+	assert_null(env_get("QMAILTLS"));
+	assert_int_equal(shutdown(mine.place, SHUT_RDWR), -1);
+	assert_int_equal(shutdown(mine.life, SHUT_RDWR), -1);
+	assert_int_equal(write(mine.life, "x", 1), 1);
+	for (int i = 0; i < 3; i++) {
+		sent.control = sent.data = sent.net_in = sent.net_out = end;
+		assert_int_equal(tls_way_send(&mine, &sent), 0);
+		assert_int_equal(order_receive(orders, &got), 0);
+		order_close(&got);
+	}
+	assert_int_equal(order_receive(orders, &got), QE_SYS);
+	assert_int_equal(errno, EAGAIN);
+	close(orders);
+	assert_int_equal(tls_way_send(&mine, &sent), QE_EOF);
+	tls_way_close(&mine);
+	close(end);
+	/* No way at all. */
+	assert_false(tls_way_take(&none));
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const bad[] = { "", "2:2", "900:901", "900",
+			"x:y" };
+
+		assert_int_equal(env_set("QMAILTLS", bad[i]), 0);
+		assert_false(tls_way_take(&none));
+		assert_int_equal(none.place, -1);
+	}
+	snprintf(path, sizeof(path), "%s/nowhere", dir);
+	assert_int_equal(tls_way_make(path, &way, &orders, &end), QE_SYS);
+	unit_remove(dir);
 }
 
 static void
@@ -405,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_order_refused),
+		cmocka_unit_test(test_way),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_client_request),
 		cmocka_unit_test(test_client_refusals),
