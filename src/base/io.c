@@ -225,6 +225,13 @@ read_by_line(int fd, char *data, size_t n)
 	    fd, data, end == NULL ? (size_t)seen : (size_t)(end - data) + 1);
 }
 
+static void
+note_use(struct source *s, size_t n)
+{
+	if (s->used < n)
+		s->used = n;
+}
+
 int
 source_fill(struct source *s, int64_t deadline_ms)
 {
@@ -254,6 +261,8 @@ source_fill(struct source *s, int64_t deadline_ms)
 			return r;
 	}
 	s->len = (size_t)got;
+	/* Looking ahead leaves there what is taken later. */
+	note_use(s, s->by_line ? s->cap : s->len);
 	s->eof = got == 0;
 	return s->eof ? QE_EOF : 0;
 }
@@ -287,7 +296,17 @@ source_replace(struct source *s, struct strv bytes)
 		memcpy(s->data, bytes.ptr, n);
 	s->pos = 0;
 	s->len = n;
+	note_use(s, n);
 	return n;
+}
+
+/* It lies before pos, and behind len if what came later was shorter. */
+void
+source_wipe(struct source *s)
+{
+	explicit_bzero(s->data, s->pos);
+	if (s->used > s->len)
+		explicit_bzero(s->data + s->len, s->used - s->len);
 }
 
 void

@@ -47,6 +47,7 @@ struct source {
 	int fd;
 	char *data;
 	size_t cap, pos, len;
+	size_t used; /* how much of data has ever held anything */
 	bool eof;
 	/* Never takes a byte behind an LF off the descriptor: what follows
 	 * belongs to another program.  Dear on what is neither a socket nor
@@ -65,6 +66,8 @@ struct strv source_peek(const struct source *s);
 void source_take(struct source *s, size_t n);
 /* Throws away what is buffered (STARTTLS, fatal replies). */
 void source_discard(struct source *s);
+/* Wipes all that was taken, and keeps what was not. */
+void source_wipe(struct source *s);
 /* Puts that in its place, as much as there is room for; how much. */
 size_t source_replace(struct source *s, struct strv bytes);
 

@@ -17,15 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Bytes of the client that were taken already lie before pos, and behind len
- * if what came last was shorter than what came before.
- */
 static void
 wipe_input(struct session *s)
 {
-	explicit_bzero(s->in.data, s->in.pos);
-	explicit_bzero(s->in.data + s->in.len, s->in.cap - s->in.len);
+	source_wipe(&s->in);
 	if (s->line.data != NULL)
 		explicit_bzero(s->line.data, s->line.cap);
 	if (s->auth->line.data != NULL)

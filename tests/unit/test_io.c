@@ -142,6 +142,28 @@ test_source_reads_when_empty_only(void **state)
 }
 
 static void
+test_source_wipe_keeps_what_is_unread(void **state)
+{
+	char storage[16] = "untouched......";
+	struct source s;
+
+	(void)state;
+	source_init(&s, fds[0], storage, sizeof(storage));
+	source_wipe(&s);
+	assert_memory_equal(storage, "untouched......", 16);
+	put("secret");
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	source_take(&s, 6);
+	put("a\nb");
+	assert_int_equal(source_fill(&s, IO_FOREVER), 0);
+	source_take(&s, 2);
+	assert_memory_equal(storage, "a\nbret", 6);
+	source_wipe(&s);
+	assert_memory_equal(storage, "\0\0b\0\0\0hed......", 15);
+	assert_view(source_peek(&s), "b");
+}
+
+static void
 test_source_waits_on_nonblocking_descriptors(void **state)
 {
 	char storage[4];
@@ -288,6 +310,7 @@ main(void)
 		TEST(test_io_limit_writes),
 		TEST(test_io_sync_dir),
 		TEST(test_source_reads_when_empty_only),
+		TEST(test_source_wipe_keeps_what_is_unread),
 		TEST(test_source_waits_on_nonblocking_descriptors),
 		TEST(test_source_leaves_what_is_behind_the_line),
 		TEST(test_sink_writes_once),
