@@ -51,7 +51,7 @@ struct arrival {
 static enum queue_exit
 enter(struct arrival *a)
 {
-	struct buf line = BUF_LIMIT(LINE_MAX_BYTES);
+	struct buf line = BUF_IN(a->buffer, LINE_MAX_BYTES);
 
 	a->uid = getuid();
 	a->pid = getpid();
@@ -71,9 +71,7 @@ enter(struct arrival *a)
 	buf_add_char(&line, '\n');
 	if (line.err != 0)
 		return QQ_NOMEM;
-	memcpy(a->buffer, line.data, line.len);
 	a->used = line.len;
-	buf_free(&line);
 	if (chdir("queue") < 0 || queue_layout_read(&a->layout) != 0)
 		return QQ_CHDIR_QUEUE;
 	return QQ_OK;
@@ -145,13 +143,11 @@ add_origin(const struct arrival *a, struct buf *origin)
 static enum queue_exit
 envelope_begin(struct arrival *a)
 {
-	struct buf origin = BUF_LIMIT(LINE_MAX_BYTES);
+	struct buf origin = BUF_IN(a->buffer, LINE_MAX_BYTES);
 
 	if (add_origin(a, &origin) != QQ_OK)
 		return QQ_NOMEM;
-	memcpy(a->buffer, origin.data, origin.len);
 	a->used = origin.len;
-	buf_free(&origin);
 	return envelope_read(a);
 }
 
