@@ -15,7 +15,7 @@ struct sandbox_limit {
 	rlim_t value; /* soft and hard; never raises a limit there is */
 };
 
-/* 0 or QE_SYS. */
+/* Under a sanitizer memory has no limit.  0 or QE_SYS. */
 int sandbox_limit(const struct sandbox_limit *limits, size_t count);
 
 /*

@@ -14,10 +14,6 @@ from auth_home import Scram, add_logins, cram
 from pop3_driver import TlsService, add_certificate, any_certificate
 from test_tls import UCSPI_SERVER
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd limits the memory that the sanitizers need")
-
 JOE = "s3cret word"
 HASHED = "of the system"
 MAIL = "From: a@x.example\nSubject: hello\n\n.dot\n..two\nlast line\n"

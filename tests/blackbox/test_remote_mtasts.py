@@ -14,9 +14,6 @@ from tls_peer import Authority, TlsPeer, context
 
 POLICY = "version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: {}\r\n"
 TYPE = "text/plain; charset=utf-8"
-handshake = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd filters system calls that the sanitizers make")
 
 ZONE = [f"--mx-host={d}.example,mx.{d}.example,10" for d in "ab"] + [
     f"--host-record=mx.{d}.example,192.0.2.1" for d in "ab"] + [
@@ -233,7 +230,6 @@ def test_root_is_refused(sts):
 
 # -- qmail-remote --------------------------------------------------------
 
-@handshake
 def test_enforced_policy_is_kept_to(sts):
     peer = sts.peer()
     record = sts.run()[-1]
@@ -244,7 +240,6 @@ def test_enforced_policy_is_kept_to(sts):
     assert len(sts.web.asked) == 1 and peer.tls_sessions == 2
 
 
-@handshake
 def test_exchanger_with_another_certificate(sts):
     peer = sts.peer(sts.authority.wrong)
     [record] = sts.run()
@@ -252,7 +247,6 @@ def test_exchanger_with_another_certificate(sts):
     assert peer.messages == []
 
 
-@handshake
 def test_exchanger_without_tls(sts):
     peer = sts.peer(EHLO=b"250 plain\r\n")
     assert sts.run() == [
@@ -271,7 +265,6 @@ def test_exchanger_that_the_policy_does_not_know(sts, level):
     assert peer.sessions == 0
 
 
-@handshake
 @pytest.mark.parametrize("mode", ["testing", "none"])
 def test_policies_that_are_not_enforced(sts, mode):
     sts.web.body = POLICY.format(mode, "*.other.example", 86400)
@@ -279,7 +272,6 @@ def test_policies_that_are_not_enforced(sts, mode):
     assert sts.run()[-1].startswith(b"K")
 
 
-@handshake
 def test_without_a_policy_nothing_changes(sts):
     sts.peer(sts.authority.wrong)
     assert sts.run("b.example")[-1].startswith(b"K")
@@ -294,7 +286,6 @@ def test_without_a_policy_nothing_changes(sts):
     assert len(sts.web.asked) == 1
 
 
-@handshake
 def test_switched_off(sts):
     sts.remote.control("mtasts", "0\n")
     sts.peer(sts.authority.wrong)
@@ -302,7 +293,6 @@ def test_switched_off(sts):
     assert sts.web.asked == [] and not os.path.exists(sts.path())
 
 
-@handshake
 def test_damaged_file_is_made_anew(sts):
     assert sts.look()[0] == 0
     home_module.write_file(sts.path(), "checked: 1\nfet\0ched\n")

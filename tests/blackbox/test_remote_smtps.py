@@ -17,10 +17,6 @@ KEPT = f"K{HOST} accepted message.\nRemote host said: ".encode()
 NO_TLS = f"ZConnected to {HOST} but TLS failed: ".encode()
 EHLO = b"250-peer\r\n250-PIPELINING\r\n250 AUTH LOGIN PLAIN\r\n"
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd filters system calls that the sanitizers make")
-
 
 @pytest.fixture(scope="module")
 def authority(session_dir):

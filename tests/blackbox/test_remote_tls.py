@@ -13,10 +13,6 @@ from tls_peer import EHLO_TLS, Authority, TlsPeer
 KEPT = b"K127.0.0.1 accepted message.\nRemote host said: 250 2.6.0 taken\n"
 SENT = b"Encrypted with TLSv1.3, TLS_"
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd filters system calls that the sanitizers make")
-
 
 @pytest.fixture(scope="module")
 def authority(session_dir):

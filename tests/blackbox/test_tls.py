@@ -12,10 +12,6 @@ import pytest
 from home import DEADLINE, make_dirs, wait_for, write_file
 from tls import (Service, TlsSmtpd, context, make_certificate, run_client)
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd limits the memory that the sanitizers need")
-
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
 
 

@@ -11,10 +11,6 @@ from home import make_dirs, wait_for
 from test_tls import certificates, install, shown  # noqa: F401 a fixture
 from tls import Service, TlsSmtpd, context, read_until, run_client
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd limits the memory that the sanitizers need")
-
 
 @pytest.fixture
 def service(home, certificates):  # noqa: F811
@@ -231,6 +227,8 @@ def writable_memory(pid):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to read memory")
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers keep what was freed")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
                                      ssl.TLSVersion.TLSv1_3])
 def test_nothing_is_left(service, version):  # noqa: F811
