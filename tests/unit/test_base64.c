@@ -69,6 +69,11 @@ test_base64_refuses(void **state)
 		assert_buf(&b, "before");
 	}
 	assert_int_equal(base64_decode(&b, STRV("AAAA\0AAA")), QE_SYNTAX);
+	/* What stands behind the text is none of it. */
+	for (size_t n = 1; n < 8; n++)
+		assert_int_equal(
+		    base64_decode(&b, strv_from("Zm9vYmFyZm9v", n)),
+		    n == 4 ? 0 : QE_SYNTAX);
 	buf_free(&b);
 }
 
