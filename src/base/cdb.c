@@ -91,16 +91,19 @@ reader_load(struct cdb_reader *reader)
 int
 cdb_reader_open(const char *path, struct cdb_reader **out)
 {
-	struct cdb_reader *reader = calloc(1, sizeof(*reader));
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct cdb_reader *reader;
 	int r;
 
-	if (reader == NULL)
+	if (fd < 0)
+		return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	reader = calloc(1, sizeof(*reader));
+	if (reader == NULL) {
+		io_close(&fd);
 		return QE_NOMEM;
-	reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (reader->fd < 0)
-		r = errno == ENOENT ? QE_ABSENT : QE_SYS;
-	else
-		r = reader_load(reader);
+	}
+	reader->fd = fd;
+	r = reader_load(reader);
 	if (r != 0)
 		cdb_reader_free(&reader);
 	else
