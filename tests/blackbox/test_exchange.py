@@ -15,9 +15,6 @@ import postfix_peer  # noqa: E402
 
 PASSWORD = "s3cret|pass"
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd filters system calls that the sanitizers make")
 MORE = """
 smtpd_tls_security_level = may
 smtpd_tls_received_header = yes

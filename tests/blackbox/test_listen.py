@@ -450,9 +450,6 @@ def test_name_of_a_port(home):
     assert done.stdout == b"hi\n", done.stderr
 
 
-@pytest.mark.skipif(
-    bool(os.environ.get("SANITIZE")),
-    reason="qmail-tlsd filters system calls that the sanitizers make")
 def test_starttls_behind_it(home):
     """What qmail-tls hands down reaches the session."""
     pem = "".join(make_certificate(home.path, home.me))
