@@ -378,6 +378,43 @@ def test_in_front_of_a_server_of_others(home, certificates):
     assert s.at_end()
 
 
+ASKING_SERVER = """
+import os, select
+fd = {n: int(os.environ["SSL" + n + "FD"]) for n in ("CTL", "READ", "WRITE")}
+os.write(1, b"hello\\r\\n")
+os.read(0, 100)
+os.write(1, b"ready\\r\\n")
+os.write(fd["CTL"], WORD)
+said = os.read(fd["READ"], 100)
+told = b""
+while select.select([fd["CTL"]], [], [], 0)[0]:
+    piece = os.read(fd["CTL"], 65536)
+    told += piece
+    if not piece or told.endswith(bytes(2)):
+        break
+os.write(fd["WRITE"], said.strip() + b" %d\\r\\n" % told.count(b"="))
+"""
+
+
+@pytest.mark.parametrize("word,variables", [(b"y", 0), (b"Y", 1)])
+def test_both_ways_to_ask(home, certificates, word, variables):
+    """UCSPI-TLS: with y a server asks for TLS alone, with Y for the variables
+    as well."""
+    install(home, certificates[0])
+    script = write_file(home.file("server.py"),
+                        ASKING_SERVER.replace("WORD", repr(word)))
+    service = Service(home, "/usr/bin/python3", arguments=[script])
+    with service.connect() as plain:
+        assert plain.recv(100) == b"hello\r\n"
+        plain.sendall(b"TLS\r\n")
+        assert plain.recv(100) == b"ready\r\n"
+        with context().wrap_socket(plain) as s:
+            s.sendall(b"inside\r\n")
+            answer = s.recv(100).split()
+    assert answer[0] == b"inside"
+    assert (int(answer[1]) > 0) == bool(variables)
+
+
 def test_make_cert(home):
     """The script of "make cert": once, and never over what is there."""
     script = os.path.join(os.path.dirname(__file__),
