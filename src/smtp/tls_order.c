@@ -175,8 +175,8 @@ is_mode(char c)
 	       c == ORDER_MUTE;
 }
 
-int
-order_receive(int fd, struct tls_order *order)
+static int
+receive(int fd, struct tls_order *order, int flags)
 {
 	int fds[FDS_MAX] = { -1, -1, -1, -1 };
 	char text[TEXT_MAX];
@@ -190,7 +190,7 @@ order_receive(int fd, struct tls_order *order)
 	size_t count;
 
 	do
-		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | flags);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return QE_SYS;
@@ -208,6 +208,18 @@ order_receive(int fd, struct tls_order *order)
 	take_words(order, strv_from(text + 1, (size_t)got - 1));
 	explicit_bzero(text, sizeof(text));
 	return 0;
+}
+
+int
+order_receive(int fd, struct tls_order *order)
+{
+	return receive(fd, order, MSG_DONTWAIT);
+}
+
+int
+order_wait(int fd, struct tls_order *order)
+{
+	return receive(fd, order, 0);
 }
 
 void

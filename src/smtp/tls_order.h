@@ -51,6 +51,8 @@ int order_send_to(
  * with everything closed, for what is no order; QE_SYS (EAGAIN: none there).
  */
 int order_receive(int fd, struct tls_order *order);
+/* The same, and waits for it. */
+int order_wait(int fd, struct tls_order *order);
 void order_close(struct tls_order *order);
 
 #endif

@@ -223,8 +223,7 @@ serve_run(const struct serve *serve, int orders)
 		struct tls_order order;
 		bool ok;
 
-		if (io_wait(FD_ORDERS, POLLIN, IO_FOREVER) != 0 ||
-		    order_receive(FD_ORDERS, &order) != 0)
+		if (order_wait(FD_ORDERS, &order) != 0)
 			_exit(0);
 		ok = serve_one(serve, &order);
 		order_close(&order);

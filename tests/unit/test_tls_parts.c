@@ -76,7 +76,7 @@ test_order_soon(void **state)
 	sent.net_out = data[0];
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(order_send(way[0], &sent), 0);
-		assert_int_equal(order_receive(way[1], &got), 0);
+		assert_int_equal(order_wait(way[1], &got), 0);
 		assert_int_equal(got.mode, ORDER_SOON);
 		assert_string_equal(got.peer, "192.0.2.1");
 		assert_int_equal(got.data, got.control);
