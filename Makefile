@@ -148,14 +148,12 @@ endef
 FOREIGN := $(shell grep -lE '^.include <(openssl/|curl/|seccomp|idn2)' \
 	$(wildcard $(LIBRARIES:%=src/%/*.c)))
 $(foreach room,$(LIBRARIES),$(eval $(call small_archive_rule,$(room))))
-# gold cannot insert into its own layout, and does without.
-LAYOUT := $(if $(findstring gold,$(LD)),,-Wl,-T,src/small.ld)
 gcc-file = $(shell $(CC) -print-file-name=$(1))
 define small_program_rule
 $(B)/bin/$(1): $(obj.$(1):%=$(M)/obj/%) $(LIBRARIES:%=$(M)/lib/%.a) \
 		src/small.ld conf-ld
 	@mkdir -p $$(@D)
-	$$(LD) $$(LDFLAGS) -nostdlib -static-pie -o $$@ $(LAYOUT) \
+	$$(LD) $$(LDFLAGS) -nostdlib -static-pie -o $$@ -Wl,-T,src/small.ld \
 		$$(MUSL)/rcrt1.o $$(MUSL)/crti.o $$(call gcc-file,crtbeginS.o) \
 		$$(filter %.o,$$^) -Wl,--defsym,__memcpy_chk=memcpy \
 		-Wl,--start-group $$(filter %.a,$$^) $$(MUSL)/libc.a \
