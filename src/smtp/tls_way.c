@@ -7,13 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { FD_MAX = 1 << 20 }; /* no descriptor of an environment is higher */
+enum {
+	FD_MAX = 1 << 20, /* no descriptor of an environment is higher */
+	NAME_SIZE = 32
+};
 
 static int
 descriptor(struct strv text)
@@ -81,28 +84,44 @@ tls_way_send(const struct tls_way *w, const struct tls_order *order)
 	return r;
 }
 
+/* For a moment; in a directory of others nobody shall know it before. */
+static int
+choose_name(char name[NAME_SIZE])
+{
+	uint64_t n;
+
+	if (getrandom(&n, sizeof(n), 0) != (ssize_t)sizeof(n))
+		return QE_SYS;
+	snprintf(name, NAME_SIZE, "/orders.%016llx", (unsigned long long)n);
+	return 0;
+}
+
 /*
- * In a directory in which only we make names.  Nobody else can open it while
- * it has one; afterwards everybody may send who has the way.
+ * A place in that directory, without its name.  Nobody else can open it while
+ * it has one; afterwards everybody may send who has the way.  Or -1.
  */
 static int
 bind_place(int socket_fd, int dir)
 {
-	char name[32];
+	char name[NAME_SIZE];
 	struct sockaddr_un at;
-	mode_t mask = umask(0177);
-	int place = -1, r;
+	struct stat st;
+	mode_t mask;
+	int place, r;
 
-	snprintf(name, sizeof(name), "/orders.%ld", (long)getpid());
-	(void)unlinkat(dir, name + 1, 0);
+	if (choose_name(name) != 0)
+		return -1;
 	at = address_of(dir, name);
+	mask = umask(0177);
 	r = bind(socket_fd, (const struct sockaddr *)&at, sizeof(at));
 	umask(mask);
 	if (r < 0)
 		return -1;
 	place = openat(dir, name + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	(void)unlinkat(dir, name + 1, 0);
-	if (place >= 0 && chmod(address_of(place, "").sun_path, 0666) < 0)
+	if (place >= 0 && (fstat(place, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+			      st.st_uid != geteuid() ||
+			      chmod(address_of(place, "").sun_path, 0666) < 0))
 		io_close(&place);
 	return place;
 }
@@ -122,16 +141,32 @@ open_run(const char *home)
 	return run;
 }
 
+/* In the home, or where everybody may make files: a service without root. */
+static int
+find_place(int socket_fd, const char *home)
+{
+	int dir = open_run(home);
+	int place = dir < 0 ? -1 : bind_place(socket_fd, dir);
+
+	io_close(&dir);
+	if (place >= 0)
+		return place;
+	dir = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0)
+		place = bind_place(socket_fd, dir);
+	io_close(&dir);
+	return place;
+}
+
 int
 tls_way_make(const char *home, struct tls_way *w, int *orders, int *end)
 {
-	int run = open_run(home), pipe[2] = { -1, -1 };
+	int pipe[2];
 
 	*w = (struct tls_way){ .place = -1, .life = -1 };
 	*orders = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (run >= 0 && *orders >= 0)
-		w->place = bind_place(*orders, run);
-	io_close(&run);
+	if (*orders >= 0)
+		w->place = find_place(*orders, home);
 	if (w->place >= 0 && io_pipe(pipe) == 0) {
 		w->life = pipe[1];
 		*end = pipe[0];

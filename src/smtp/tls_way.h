@@ -31,8 +31,8 @@ void tls_way_close(struct tls_way *w);
 
 /*
  * A new one, and the other ends, which are qmail-tlsd's: a socket that gets
- * the orders, and the pipe's.  All are closed by exec.  Makes home/run, where
- * it is not there.  0 or QE_SYS.
+ * the orders, and the pipe's.  All are closed by exec.  Needs home/run, which
+ * it makes where it is not there, or /tmp, for a moment.  0 or QE_SYS.
  */
 int tls_way_make(const char *home, struct tls_way *w, int *orders, int *end);
 

@@ -227,7 +227,8 @@ run_service(const struct front *f)
 	char text[32];
 
 	if (tls_way_make(program_home(), &way, &orders, &end) != 0)
-		die_errno(EX_TEMPORARY, "unable to make a socket in %s/run",
+		die_errno(EX_TEMPORARY,
+		    "unable to make a socket in %s/run or /tmp",
 		    program_home());
 	/* It leaves a process behind and ends. */
 	if (spawn_wait(start_tlsd(f, false, orders, end), &status) != 0 ||
