@@ -13,7 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FD_MAX = 1 << 20 }; /* no descriptor of an environment is higher */
+enum {
+	FD_MAX = 1 << 20,   /* no descriptor of an environment is higher */
+	ANSWER_BYTES = 1024 /* of the answer and what follows, in one piece */
+};
 
 static const char certificate[] = "control/servercert.pem";
 
@@ -181,7 +184,7 @@ ask_tlsd(struct ucspi_tls *t, struct strv ready, struct source *in,
     struct sink *out, int64_t deadline_ms)
 {
 	struct source from;
-	char bytes[1024];
+	char bytes[ANSWER_BYTES];
 	int r = order(t, ready, in->fd, out->fd);
 
 	if (r != 0) {
@@ -200,6 +203,8 @@ ask_tlsd(struct ucspi_tls *t, struct strv ready, struct source *in,
 	if (r == 0 &&
 	    source_replace(in, source_peek(&from)) < source_peek(&from).len)
 		r = QE_LIMIT;
+	/* It may have been a password. */
+	explicit_bzero(bytes, sizeof(bytes));
 	return r;
 }
 

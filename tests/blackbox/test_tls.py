@@ -73,7 +73,7 @@ def test_client_that_thinks_first(service):
     assert s.command("NOOP", "STARTTLS") == [
         "250 2.0.0 ok", "220 2.0.0 ready to start TLS"]
     s.handshake()
-    time.sleep(0.7)
+    time.sleep(1)
     s.socket.sendall(b"EHLO c.exa")
     time.sleep(0.1)
     s.socket.sendall(b"mple\r\n")
