@@ -369,4 +369,4 @@ def test_last_byte_counts_from_its_arrival(home, start):
     home.control("dottimeout", "2\n")
     smtpd = start(env={"QMAILQUEUE": slow})
     # Fits into the pipe, the buffers of both sides and the socket.
-    assert send(smtpd, 18000 * "0123456789\r\n").startswith("451 4.3.0 ")
+    assert send(smtpd, 9000 * "0123456789\r\n").startswith("451 4.3.0 ")
