@@ -4,10 +4,17 @@
 #include <errno.h>
 #include <time.h>
 
+/*
+ * Not time(2), which lags behind by up to a tick: a file written just now
+ * could seem to come from the next second.
+ */
 int64_t
 clock_wall(void)
 {
-	return (int64_t)time(NULL);
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec;
 }
 
 int64_t

@@ -207,18 +207,20 @@ count_all(int fd, struct maildirsize *sum)
 }
 
 /*
- * What others have noted in the old file since the count began: it may be in
- * the count or not.  A sum that is too high costs a count, one that is too low
- * would let the quota be passed; so nothing is taken off.
+ * What others have noted in the old file behind start: it may be in the count
+ * or not.  A sum that is too high costs a count, one that is too low would let
+ * the quota be passed; so nothing is taken off.  Returns where it has come to.
  */
-static void
+static off_t
 carry_over(int from, off_t start, int to)
 {
 	struct buf text = BUF_LIMIT(CARRIED_MAX), kept = BUF_LIMIT(CARRIED_MAX);
+	off_t end = start;
 	struct strv rest;
 
 	if (lseek(from, start, SEEK_SET) == start &&
 	    file_read_fd(from, &text) == 0) {
+		end += (off_t)text.len;
 		rest = buf_view(&text);
 		while (rest.len > 0) {
 			struct strv line = strv_cut(&rest, '\n', NULL);
@@ -233,11 +235,14 @@ carry_over(int from, off_t start, int to)
 	}
 	buf_free(&text);
 	buf_free(&kept);
+	return end;
 }
 
 /*
  * A new file, complete before it has the name; q->fd is then of that one.
- * start is where the old one ended when the count began.
+ * start is where the old one ended when the count began.  Notes are carried
+ * over before the name is taken, so that a process that is killed here takes
+ * none along, and again for those that came meanwhile.
  */
 static void
 write_anew(struct maildir_quota *q, off_t start)
@@ -256,10 +261,13 @@ write_anew(struct maildir_quota *q, off_t start)
 	fd = openat(q->dir_fd, name,
 	    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd >= 0) {
-		if (text.err == 0 &&
-		    io_write_all(fd, text.data, text.len) == 0 &&
+		bool written =
+		    text.err == 0 && io_write_all(fd, text.data, text.len) == 0;
+
+		start = written ? carry_over(q->fd, start, fd) : start;
+		if (written &&
 		    renameat(q->dir_fd, name, q->dir_fd, size_file) == 0) {
-			carry_over(q->fd, start, fd);
+			(void)carry_over(q->fd, start, fd);
 			io_close(&q->fd);
 			q->fd = fd;
 			fd = -1;
