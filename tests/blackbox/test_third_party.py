@@ -267,8 +267,9 @@ if sys.argv[1] == "send":
 number, member = os.environ["DEFAULT"].split("-", 1)
 paragraphs = sys.stdin.read().split("\\n\\n")
 if not member and paragraphs[1].startswith("Hi. This is the"):
-    member = " ".join(p.split(">:\\n")[0][1:] for p in paragraphs[2:]
-                      if p.startswith("<"))
+    # In the order in which the deliveries happened to end.
+    member = " ".join(sorted(p.split(">:\\n")[0][1:] for p in paragraphs[2:]
+                             if p.startswith("<")))
 with open(base + "/returned", "a") as f:
     f.write("%%s [%%s] [%%s]\\n" %% (number, member, os.environ["SENDER"]))
 sys.exit(99)

@@ -131,7 +131,7 @@ def test_killed_in_a_handshake(service):  # noqa: F811
     converse(service)
     held.command("NOOP")
     victim = next(iter(workers(service)))
-    os.kill(victim, signal.SIGSEGV)
+    os.kill(victim, signal.SIGABRT)
     wait_for(lambda: victim not in workers(service), "its end")
     converse(service)
     assert master(service) == before
