@@ -14,7 +14,6 @@
 #include "base/options.h"
 #include "base/program.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -42,25 +41,12 @@ set(const char *name, const char *value)
 		die_nomem();
 }
 
-/* 0, or -1 for what is no address of the internet. */
-static int
+/* False for what is no address of the internet. */
+static bool
 fill(struct end *end)
 {
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	if (end->address.ss_family == AF_INET) {
-		memcpy(&v4, &end->address, sizeof(v4));
-		ipaddr_set(&end->ip, AF_INET, (unsigned char *)&v4.sin_addr);
-		end->port = ntohs(v4.sin_port);
-		return 0;
-	}
-	if (end->address.ss_family != AF_INET6)
-		return -1;
-	memcpy(&v6, &end->address, sizeof(v6));
-	ipaddr_set(&end->ip, AF_INET6, v6.sin6_addr.s6_addr);
-	end->port = ntohs(v6.sin6_port);
-	return 0;
+	return net_from_sockaddr(
+	    (const struct sockaddr *)&end->address, &end->ip, &end->port);
 }
 
 /* The name of an address, in lower case; NULL if it has none. */
@@ -118,7 +104,7 @@ set_all(bool want_ident, int64_t seconds)
 	if (getsockname(0, (struct sockaddr *)&local.address, &local.len) < 0 ||
 	    getpeername(0, (struct sockaddr *)&remote.address, &remote.len) <
 		0 ||
-	    fill(&local) != 0 || fill(&remote) != 0) {
+	    !fill(&local) || !fill(&remote)) {
 		static const char *const names[] = { "TCPLOCALIP",
 			"TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP",
 			"TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO" };

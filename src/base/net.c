@@ -130,26 +130,28 @@ ipaddr_list_free(struct ipaddr_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
-/* The address in a socket address; false for other families. */
-static bool
-from_sockaddr(const struct sockaddr *sa, struct ipaddr *ip)
+bool
+net_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ip, uint16_t *port)
 {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
-	unsigned char bytes[IPV6_BYTES] = { 0 };
+	in_port_t at;
 
 	if (sa == NULL)
 		return false;
 	if (sa->sa_family == AF_INET) {
 		memcpy(&v4, sa, sizeof(v4));
-		memcpy(bytes, &v4.sin_addr, IPV4_BYTES);
+		ipaddr_set(ip, AF_INET, (unsigned char *)&v4.sin_addr);
+		at = v4.sin_port;
 	} else if (sa->sa_family == AF_INET6) {
 		memcpy(&v6, sa, sizeof(v6));
-		memcpy(bytes, &v6.sin6_addr, IPV6_BYTES);
+		ipaddr_set(ip, AF_INET6, v6.sin6_addr.s6_addr);
+		at = v6.sin6_port;
 	} else {
 		return false;
 	}
-	ipaddr_set(ip, sa->sa_family, bytes);
+	if (port != NULL)
+		*port = ntohs(at);
 	return true;
 }
 
@@ -192,7 +194,7 @@ ipaddr_list_own(struct ipaddr_list *list)
 		return QE_SYS;
 	for (one = all; one != NULL && r == 0; one = one->ifa_next)
 		if ((one->ifa_flags & IFF_UP) != 0 &&
-		    from_sockaddr(one->ifa_addr, &ip))
+		    net_from_sockaddr(one->ifa_addr, &ip, NULL))
 			r = ipaddr_list_add(list, &ip);
 	freeifaddrs(all);
 	return r;

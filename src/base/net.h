@@ -34,6 +34,12 @@ void ipaddr_list_free(struct ipaddr_list *list);
 /* Addresses of all interfaces that are up, and 0.0.0.0 and ::. */
 int ipaddr_list_own(struct ipaddr_list *list);
 
+/*
+ * The other way round; false for NULL and what is no address of the internet.
+ * port may be NULL.
+ */
+bool net_from_sockaddr(
+    const struct sockaddr *sa, struct ipaddr *ip, uint16_t *port);
 /* Fills *out and returns the length that belongs to it. */
 socklen_t net_sockaddr(
     const struct ipaddr *ip, uint16_t port, struct sockaddr_storage *out);

@@ -5,32 +5,16 @@
 #include "base/exitcode.h"
 #include "base/io.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
-/* False for what is no address of the internet. */
 static bool
 end_from(const struct sockaddr_storage *from, struct end *out)
 {
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	if (from->ss_family == AF_INET) {
-		memcpy(&v4, from, sizeof(v4));
-		ipaddr_set(&out->ip, AF_INET, (unsigned char *)&v4.sin_addr);
-		out->port = ntohs(v4.sin_port);
-		return true;
-	}
-	if (from->ss_family != AF_INET6)
-		return false;
-	memcpy(&v6, from, sizeof(v6));
-	ipaddr_set(&out->ip, AF_INET6, v6.sin6_addr.s6_addr);
-	out->port = ntohs(v6.sin6_port);
-	return true;
+	return net_from_sockaddr(
+	    (const struct sockaddr *)from, &out->ip, &out->port);
 }
 
 static bool

@@ -119,6 +119,30 @@ test_sockaddr(void **state)
 	assert_int_equal(ntohs(v6.sin6_port), 26);
 }
 
+static void
+test_from_sockaddr(void **state)
+{
+	static const char *const texts[] = { "192.0.2.1", "2001:db8::1" };
+	struct sockaddr_storage storage;
+	const struct sockaddr *sa = (const struct sockaddr *)&storage;
+	struct ipaddr ip, back;
+	uint16_t port;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ipaddr_parse(strv_of(texts[i]), &ip), 0);
+		(void)net_sockaddr(&ip, 4711, &storage);
+		port = 0;
+		assert_true(net_from_sockaddr(sa, &back, &port));
+		assert_true(ipaddr_eq(&ip, &back));
+		assert_int_equal(port, 4711);
+		assert_true(net_from_sockaddr(sa, &back, NULL));
+	}
+	storage.ss_family = AF_UNIX;
+	assert_false(net_from_sockaddr(sa, &back, &port));
+	assert_false(net_from_sockaddr(NULL, &back, &port));
+}
+
 int
 main(void)
 {
@@ -129,6 +153,7 @@ main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_own_has_the_unspecified),
 		cmocka_unit_test(test_sockaddr),
+		cmocka_unit_test(test_from_sockaddr),
 	};
 
 	return RUN_TESTS(tests);
