@@ -70,6 +70,16 @@ def receive(sock):
         data += piece
 
 
+def write_nodelay(home):
+    """A program that tells the client whether its socket delays."""
+    path = h.write_file(home.file("nodelay.py"), (
+        "import os, socket\n"
+        "s = socket.socket(fileno=0)\n"
+        "on = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)\n"
+        "os.write(1, b'1' if on else b'0')\n"))
+    return ["/usr/bin/python3", path]
+
+
 def compile_rules(home, text, name="rules.cdb"):
     """With the real tcprules."""
     subprocess.run(["tcprules", home.file(name), home.file(name + ".tmp")],
@@ -358,6 +368,23 @@ def test_program_that_is_not_there(home):
     ours.wait_log("qmail-listen: warning: unable to run no-such-program: "
                   "file does not exist\n")
     h.wait_for(lambda: ours.log().count("status 28416") == 2, "two ends")
+
+
+def test_quiet(home):
+    """Neither connections nor trouble are told of."""
+    ours = Listener(home, "-v", "-q", "-x", "rules.cdb", program=SHOW)
+    assert ours.show() is None
+    compile_rules(home, ':allow,MAXCONNIP="many"\n')
+    assert ours.show()["MAXCONNIP"] == "many"
+    assert ours.log() == ""
+
+
+def test_no_delay(home):
+    """TCP_NODELAY with -D, and not without."""
+    tell = write_nodelay(home)
+    for options, value in ((["-D"], b"1"), (["-d"], b"0"), ([], b"0")):
+        with Listener(home, *options, program=tell).connect() as s:
+            assert receive(s) == value
 
 
 def test_starved_of_descriptors(home):
