@@ -63,10 +63,15 @@ enter_idle(struct rspawn *r, struct worker *w)
 	w->via->references++;
 }
 
+/*
+ * A child on its way to exec still has a copy of the descriptor, so closing
+ * ours is not enough for epoll(7) to forget it.
+ */
 static void
 unlink_worker(struct rspawn *r, struct worker *w)
 {
 	leave_idle(r, w);
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
 	io_close(&w->fd);
 	if (w->previous != NULL)
 		w->previous->next = w->next;
@@ -379,6 +384,7 @@ worker_read(struct rspawn *r, struct worker *w)
 	return true;
 }
 
+/* Reading from one worker ends no other: no event is of one that is gone. */
 void
 workers_ready(struct rspawn *r)
 {

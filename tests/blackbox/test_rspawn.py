@@ -1,4 +1,5 @@
 """qmail-rspawn and the qmail-remote that stays alive behind it."""
+import ctypes
 import itertools
 import os
 import shutil
@@ -258,6 +259,40 @@ def test_idle_process_that_dies_harms_nobody(bench):
     os.kill(s.children()[0], signal.SIGKILL)
     h.wait_for(lambda: not s.children(), "its end")
     assert ask(s) == ACCEPTED and len(relay.sessions) == 2
+
+
+def copy_descriptor(pid, number):
+    """A descriptor of another process, as a child before its exec has it."""
+    getfd = 438  # pidfd_getfd: the same number everywhere
+    with open(os.pidfd_open(pid), "rb", buffering=0) as process:
+        copy = ctypes.CDLL(None, use_errno=True).syscall(
+            getfd, process.fileno(), number, 0)
+    if copy < 0:
+        pytest.skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+    return open(copy, "rb", buffering=0)
+
+
+@pytest.mark.skipif(not h.ROOT, reason="needs root")
+def test_link_that_another_process_still_has_open(bench):
+    """epoll(7) goes on with a closed descriptor while a copy of it is open,
+    and a child has one for a moment, after its vfork is over."""
+    relay = bench.relay()
+    s = bench.start()
+    assert ask(s) == ACCEPTED
+    where = f"/proc/{s.process.pid}/fd"
+    links = [int(n) for n in os.listdir(where)
+             if os.readlink(f"{where}/{n}").startswith("socket:")]
+    copies = [copy_descriptor(s.process.pid, n) for n in links]
+    assert len(copies) == 1
+    os.kill(s.children()[0], signal.SIGKILL)
+    h.wait_for(lambda: not s.children(), "its end")
+    for n in range(3):
+        assert ask(s) == ACCEPTED
+    assert len(relay.sessions) == 2 and len(s.children()) == 1
+    assert s.end() == b""
+    assert s.process.stderr.read() == b""
+    for copy in copies:
+        copy.close()
 
 
 def test_descriptors_are_few(bench):
