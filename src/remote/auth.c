@@ -30,7 +30,8 @@ fail(struct peer *s, struct report *report, const char *why)
 static int
 died(struct peer *s, struct report *report)
 {
-	return fail(s, report, "connection died. (#4.4.2)");
+	peer_report_death(s, "", report);
+	return QE_EOF;
 }
 
 /* One line that the log does not show, and the reply, which it may. */

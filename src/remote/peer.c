@@ -54,10 +54,11 @@ peer_connect(struct peer *s, const struct peer_settings *settings,
 	s->end_ms = now + INT64_C(1000) * PEER_SECONDS_MAX;
 	s->broken = false;
 	s->half_done = false;
+	s->endless = false;
 	s->has_tls = false;
 	s->silent = false;
 	s->out = (struct buf)BUF_LIMIT(PEER_WRITE_MAX);
-	s->said = (struct buf)BUF_LIMIT(2 * REPLY_READ_MAX);
+	s->said = (struct buf)BUF_LIMIT(REPLY_READ_MAX);
 	ehlo_init(&s->offer);
 	s->code = 0;
 	r = net_connect(&target->ip, target->port, from,
@@ -95,11 +96,28 @@ peer_reply(struct peer *s)
 
 	s->code = 0;
 	r = reply_read(&s->in, deadline(s), &s->code, &s->said);
+	s->endless = r == QE_LIMIT;
+	if (s->endless)
+		r = QE_EOF; /* of no use any more, as if it had hung up */
 	if (r < 0)
 		s->broken = true;
 	if (!s->silent)
 		peer_log(s, "S: ", buf_view(&s->said));
 	return r;
+}
+
+void
+peer_report_death(const struct peer *s, const char *more, struct report *report)
+{
+	if (s->endless)
+		report_set(report, 'Z',
+		    "Connected to %s but a reply had more than %d lines or %d "
+		    "bytes. %s(#4.5.0)",
+		    s->ip, REPLY_LINES_MAX, REPLY_BYTES_MAX, more);
+	else
+		report_set(report, 'Z',
+		    "Connected to %s but connection died. %s(#4.4.2)", s->ip,
+		    more);
 }
 
 int
@@ -130,8 +148,8 @@ say_hello(struct peer *s, const char *verb)
 static enum peer_result
 judge_hello(const struct peer *s, int r, enum peer_result dead)
 {
-	if (r == QE_TIMEOUT)
-		return PEER_DIED; /* a second try would wait as long */
+	if (r == QE_TIMEOUT || s->endless)
+		return PEER_DIED; /* a second try would fare no better */
 	if (r < 0 && r != QE_SYNTAX)
 		return dead;
 	return r == 0 && s->code == 250 ? PEER_READY : PEER_NAME_REJECTED;

@@ -6,6 +6,7 @@
 #define REMOTE_PEER_H
 
 #include "base/io.h"
+#include "remote/report.h"
 #include "remote/route.h"
 #include "smtp/ehlo.h"
 #include "smtp/tls_client.h"
@@ -36,6 +37,7 @@ struct peer {
 	bool silent;           /* what is said and heard is not for the log */
 	int64_t end_ms;        /* PEER_SECONDS_MAX from the start */
 	bool broken;           /* out of step or dead: say no more */
+	bool endless;          /* broken by a reply without an end */
 	bool half_done;        /* a transaction was begun and did not end */
 	struct source in;
 	char in_data[PEER_READ_BUFFER];
@@ -81,6 +83,12 @@ int peer_flush(struct peer *s);
  * is broken; said may then hold what came.
  */
 int peer_reply(struct peer *s);
+/*
+ * Says in a report that the connection is dead, or what killed it.  more is
+ * nothing, or a sentence with a blank behind it.
+ */
+void peer_report_death(
+    const struct peer *s, const char *more, struct report *report);
 /* The server has hung up, said something unasked, or had its time. */
 bool peer_is_over(const struct peer *s);
 /*

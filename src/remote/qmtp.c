@@ -194,10 +194,7 @@ read_answers(struct transfer *t)
 	if (accepted > 0)
 		return VERDICT_FINAL;
 	if (r < 0) {
-		report_set(t->report, 'Z',
-		    "Connected to %s but connection died. Possible "
-		    "duplicate! (#4.4.2)",
-		    s->ip);
+		peer_report_death(s, "Possible duplicate! ", t->report);
 		return VERDICT_FINAL;
 	}
 	report_set(t->report, 'D', "Giving up on %s.", s->ip);
@@ -247,7 +244,6 @@ qmtp_run(struct transfer *t)
 			     : "Unable to read message. (#4.3.0)");
 		return VERDICT_FINAL;
 	}
-	report_set(t->report, 'Z',
-	    "Connected to %s but connection died. (#4.4.2)", s->ip);
+	peer_report_death(s, "", t->report);
 	return VERDICT_NEXT;
 }

@@ -114,6 +114,7 @@ report_add_said(struct buf *text, struct strv said)
 {
 	if (said.len == 0)
 		return;
+	said = strv_head(said, REPORT_SAID_MAX - 1);
 	buf_add_str(text, "Remote host said: ");
 	buf_add_view(text, said);
 	if (said.ptr[said.len - 1] != '\n')

@@ -7,7 +7,10 @@
 
 #include "base/buf.h"
 
-enum { REPORT_TEXT_MAX = 8192 }; /* bytes of one record */
+enum {
+	REPORT_TEXT_MAX = 8192, /* bytes of one record */
+	REPORT_SAID_MAX = 5000  /* of what a server said in it */
+};
 
 enum recipient_state {
 	RECIPIENT_UNASKED = 0,
@@ -53,7 +56,8 @@ void report_set_recipient(struct recipient *recipient,
  */
 void report_merge(struct report *whole, struct recipient *recipient,
     const struct report *alone);
-/* Appends "Remote host said: ..."; nothing for an empty reply. */
+/* Appends "Remote host said: ...", cut at REPORT_SAID_MAX bytes; nothing for
+ * an empty reply. */
 void report_add_said(struct buf *text, struct strv said);
 
 /*

@@ -35,8 +35,7 @@ report_greeting(
 		return 0;
 	case PEER_DIED:
 	case PEER_DIED_AT_EHLO:
-		report_set(report, 'Z',
-		    "Connected to %s but connection died. (#4.4.2)", peer->ip);
+		peer_report_death(peer, "", report);
 		break;
 	case PEER_NO_GREETING:
 		report_set(report, 'Z', "Connected to %s but greeting failed.",

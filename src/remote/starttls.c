@@ -81,8 +81,7 @@ greet_again(struct peer *s, struct report *report)
 	if (result == PEER_READY)
 		return 0;
 	if (result == PEER_DIED)
-		report_set(report, 'Z',
-		    "Connected to %s but connection died. (#4.4.2)", s->ip);
+		peer_report_death(s, "", report);
 	else
 		report_set(report, 'Z',
 		    "Connected to %s but my name was rejected.", s->ip);
@@ -139,7 +138,10 @@ must_run(
 		return fail(s, report, "is not offered there", "4.7.4");
 	r = ask(s);
 	if (r < 0) {
-		(void)fail(s, report, "was refused", "4.7.4");
+		if (s->endless)
+			peer_report_death(s, "", report);
+		else
+			(void)fail(s, report, "was refused", "4.7.4");
 		report_add_said(&report->text, buf_view(&s->said));
 		return QE_EOF;
 	}

@@ -31,12 +31,11 @@ local_trouble(struct transfer *t, const char *text)
 }
 
 static enum verdict
-died(struct transfer *t, int r, const char *after)
+died(struct transfer *t, int r, const char *more)
 {
 	if (r == QE_NOMEM || r == QE_LIMIT)
 		return local_trouble(t, "Out of memory. (#4.3.0)");
-	report_set(t->report, 'Z', "Connected to %s but connection died. %s",
-	    t->peer->ip, after);
+	peer_report_death(t->peer, more, t->report);
 	report_add_said(&t->report->text, buf_view(&t->peer->said));
 	return VERDICT_NEXT;
 }
@@ -194,7 +193,7 @@ run_envelope(struct transfer *t, enum verdict *verdict)
 				return false;
 		}
 		if (r < 0) {
-			*verdict = died(t, r, "(#4.4.2)");
+			*verdict = died(t, r, "");
 			return false;
 		}
 	}
@@ -253,10 +252,10 @@ run_message(struct transfer *t)
 	/* The end of the final dot has not left this host. */
 	if (r < 0) {
 		buf_reset(&s->said);
-		return died(t, r, "(#4.4.2)");
+		return died(t, r, "");
 	}
 	if (peer_reply(s) < 0) {
-		(void)died(t, 0, "Possible duplicate! (#4.4.2)");
+		(void)died(t, 0, "Possible duplicate! ");
 		return VERDICT_FINAL;
 	}
 	s->half_done = s->code < 400;
@@ -314,7 +313,7 @@ reset(struct transfer *t, enum verdict *verdict)
 		return true;
 	}
 	t->peer->broken = true;
-	*verdict = died(t, r, "(#4.4.2)");
+	*verdict = died(t, r, "");
 	return false;
 }
 

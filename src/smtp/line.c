@@ -66,24 +66,35 @@ int
 line_read(
     struct source *in, int64_t deadline_ms, struct buf *out, unsigned *flaws)
 {
+	size_t left = SIZE_MAX;
+
+	return line_read_within(in, deadline_ms, out, flaws, &left);
+}
+
+int
+line_read_within(struct source *in, int64_t deadline_ms, struct buf *out,
+    unsigned *flaws, size_t *left)
+{
 	struct line_state l = { .out = out };
 	bool first = true;
-	size_t end;
+	size_t end, taken;
 
 	buf_reset(out);
 	do {
 		struct strv bytes;
-		int r = fill(in, deadline_ms, first);
+		int r = *left == 0 ? QE_LIMIT : fill(in, deadline_ms, first);
 
 		if (r != 0) {
 			buf_reset(out);
 			return r;
 		}
 		first = false;
-		bytes = source_peek(in);
+		bytes = strv_head(source_peek(in), *left);
 		end = strv_find(bytes, '\n');
 		take_bytes(&l, strv_head(bytes, end));
-		source_take(in, end == STRV_NPOS ? bytes.len : end + 1);
+		taken = end == STRV_NPOS ? bytes.len : end + 1;
+		source_take(in, taken);
+		*left -= taken;
 		if (out->err != 0)
 			return out->err;
 	} while (end == STRV_NPOS);

@@ -24,5 +24,11 @@ enum line_flaw {
  */
 int line_read(
     struct source *in, int64_t deadline_ms, struct buf *out, unsigned *flaws);
+/*
+ * The same where lines have a total: takes *left bytes at most, LF included,
+ * and counts them down.  QE_LIMIT if the line does not end within them.
+ */
+int line_read_within(struct source *in, int64_t deadline_ms, struct buf *out,
+    unsigned *flaws, size_t *left);
 
 #endif

@@ -101,10 +101,14 @@ parse_line(struct strv line, int *code, bool *more)
 static void
 keep_line(struct buf *text, struct strv line)
 {
-	if (text->len >= REPLY_READ_MAX - 1)
+	size_t max = text->max == 0 || text->max > REPLY_READ_MAX
+			 ? REPLY_READ_MAX
+			 : text->max;
+
+	if (text->len >= max - 1)
 		return;
 	for (size_t i = 0; i < line.len; i++) {
-		if (text->len >= REPLY_READ_MAX - 1)
+		if (text->len >= max - 1)
 			break;
 		if (line.ptr[i] != '\r')
 			buf_add_char(
@@ -117,6 +121,7 @@ int
 reply_read(struct source *in, int64_t deadline_ms, int *code, struct buf *text)
 {
 	struct buf line = BUF_LIMIT(REPLY_LINE_MAX);
+	size_t left = REPLY_BYTES_MAX;
 	bool more = true;
 	int lines = 0;
 	int value = 0;
@@ -126,9 +131,10 @@ reply_read(struct source *in, int64_t deadline_ms, int *code, struct buf *text)
 	while (r == 0 && more) {
 		unsigned flaws;
 
-		r = line_read(in, deadline_ms, &line, &flaws);
-		if (r == 0 && ++lines > REPLY_LINES_MAX)
-			r = QE_SYNTAX;
+		r = ++lines > REPLY_LINES_MAX
+			? QE_LIMIT
+			: line_read_within(
+			      in, deadline_ms, &line, &flaws, &left);
 		if (r == 0)
 			r = parse_line(buf_view(&line), &value, &more);
 		if (r == 0)

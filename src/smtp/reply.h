@@ -10,9 +10,13 @@
 
 enum {
 	REPLY_TEXT_MAX = 480,
-	REPLY_READ_MAX = 5000,
+	/* Of others' replies: what is kept of one and of each line in it, */
+	REPLY_READ_MAX = 65536,
 	REPLY_LINE_MAX = 4096,
-	REPLY_LINES_MAX = 1000
+	/* and what a whole one may have, lines of 512 bytes
+	 * (RFC 5321 section 4.5.3.1.5) */
+	REPLY_LINES_MAX = 1000,
+	REPLY_BYTES_MAX = 512 * REPLY_LINES_MAX
 };
 
 /* A reply of one line: "250 2.1.0 ok". */
@@ -33,8 +37,10 @@ void reply_add_line(struct buf *out, int code, struct strv text, bool last);
 
 /*
  * Client: reads a whole reply.  text gets all lines, CR removed, NUL as '?',
- * each ended by LF, cut at REPLY_READ_MAX bytes.  *code is that of the last
- * line.  0, QE_EOF, QE_TIMEOUT, QE_SYS, QE_SYNTAX (no reply code, or endless).
+ * each ended by LF, cut at REPLY_READ_MAX bytes, or text->max if that is less.
+ * *code is that of the last line.  0, QE_EOF, QE_TIMEOUT, QE_SYS, QE_SYNTAX (no
+ * reply code), QE_LIMIT (it goes on beyond REPLY_LINES_MAX or REPLY_BYTES_MAX,
+ * and text has its beginning).
  */
 int reply_read(
     struct source *in, int64_t deadline_ms, int *code, struct buf *text);

@@ -12,7 +12,7 @@
 
 #include <sys/socket.h>
 
-enum { CALLBACK_BUFFER = 1024, COMMAND_MAX = 4096 };
+enum { CALLBACK_BUFFER = 1024, COMMAND_MAX = 4096, REPLY_KEPT = 5000 };
 
 struct talk {
 	int fd;
@@ -122,7 +122,7 @@ callback_ask(const struct ipaddr *ip, struct strv helo, struct strv address,
 {
 	struct talk t = { .deadline_ms = deadline_ms,
 		.line = BUF_LIMIT(COMMAND_MAX),
-		.said = BUF_LIMIT(2 * REPLY_READ_MAX) };
+		.said = BUF_LIMIT(REPLY_KEPT) };
 
 	buf_reset(&outcome->said);
 	outcome->result = CALLBACK_DEAD;

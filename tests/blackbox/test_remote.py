@@ -370,16 +370,40 @@ def endless(piece):
     return send
 
 
-@pytest.mark.parametrize("piece", [b"x" * 1000, b"250-no end\r\n", b"\0",
-                                   b"\r\n"])
-@pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "dot"])
+ENDLESS = (b"ZConnected to 127.0.0.1 but a reply had more than 1000 lines or "
+           b"512000 bytes. ")
+
+
+@pytest.mark.parametrize("piece", [b"x" * 1000, b"250-no end\r\n", b"\0"])
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "DATA",
+                                  "dot"])
 def test_endless_replies(remote, step, piece):
-    peer = remote.routed_peer(**{step: endless(piece), "EHLO": PLAIN_EHLO})
-    records = remote.run_short(lambda: step in peer.steps)
-    assert len(records) == (2 if step == "dot" else 1)
-    assert records[-1][:1] == b"Z" and len(records[-1]) < 6000
-    if step == "dot":
-        assert b"Possible duplicate!" in records[-1]
+    """Long before any timeout."""
+    peer = remote.routed_peer(**{"EHLO": PLAIN_EHLO, step: endless(piece)})
+    records = remote.run()
+    assert len(records) == {"DATA": 2, "dot": 2}.get(step, 1)
+    assert records[-1].startswith(ENDLESS + (
+        b"Possible duplicate! " if step == "dot" else b"") + b"(#4.5.0)\n")
+    assert len(records[-1]) < 6000
+    assert peer.sessions == 1  # no second try with HELO
+
+
+def test_chatty_server(remote):
+    """Long lines and many of them; what is offered in the last one counts."""
+    ehlo = b"".join(b"250-X%03d %s\r\n" % (i, b"y" * 500) for i in range(100))
+    text = b"".join(b"250-%03d %s\r\n" % (i, b"z" * 500) for i in range(900))
+    lines = {"greeting": b"220-hello\r\n" * 500 + b"220 ESMTP\r\n",
+             "EHLO": b"250-x\r\n" + ehlo + b"250 SIZE\r\n",
+             "MAIL": text + b"250 ok\r\n", "RCPT": text + b"250 ok\r\n",
+             "DATA": b"354 " + b"go " * 60000 + b"\r\n",
+             "dot": text + b"250 " + b"taken " * 5000 + b"\r\n"}
+    peer = remote.routed_peer(**lines)
+    first, last = remote.run()
+    head = b"K127.0.0.1 accepted message.\nRemote host said: "
+    assert first == b"r"
+    assert last.startswith(head + b"250-000 zzz") and last.endswith(b"\n")
+    assert len(last) == len(head) + 5000
+    assert peer.commands[1] == b"MAIL FROM:<s@a.example> SIZE=20"
 
 
 @pytest.mark.parametrize("step, text", [

@@ -448,6 +448,15 @@ def test_qmtp_broken_answers(remote, qmtp, said, many):
     assert peer.sessions == 1
 
 
+@pytest.mark.parametrize("said", [b"1" * 4096, b"10001:K" + b"x" * 20000])
+def test_qmtp_endless_answers(remote, qmtp, said):
+    """Long before any timeout."""
+    peer = qmtp(lambda m, s, r: said * 256)
+    lost = died(duplicate=True)
+    assert remote.run("a@x") == [b"s" + lost[1:], lost]
+    assert peer.sessions == 1
+
+
 def test_qmtp_refused_for_all(remote, qmtp):
     qmtp(lambda m, s, r: ns(b"Dno") * len(r))
     assert remote.run("a@x") == [

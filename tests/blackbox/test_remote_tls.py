@@ -237,6 +237,22 @@ def test_handshake_that_stalls(remote, server):
     assert without_clear_mail(peer)
 
 
+@pytest.mark.parametrize("step", ["STARTTLS", "MAIL"])
+def test_endless_reply(remote, server, step):
+    """Before TLS and in it, long before any timeout."""
+    def send(connection):
+        while True:  # until the client has gone
+            connection.sendall(b"220-no end\r\n" * 100)
+
+    peer = server(**{step: send})
+    level(remote, "encrypt")
+    [record] = remote.run()
+    assert record.startswith(
+        b"ZConnected to 127.0.0.1 but a reply had more than 1000 lines or "
+        b"512000 bytes. (#4.5.0)\n")
+    assert peer.messages == []
+
+
 @pytest.mark.parametrize("step", ["MAIL", "DATA", "dot"])
 @pytest.mark.parametrize("how", [CLOSE, STALL])
 def test_connection_dies_in_tls(remote, server, step, how):

@@ -135,6 +135,37 @@ test_line_times_out(void **state)
 	buf_free(&out);
 }
 
+/* A total for several lines; *left tells what of it is left. */
+static void
+test_line_within_a_total(void **state)
+{
+	struct buf out = BUF_LIMIT(4);
+	char storage[64];
+	struct source in;
+	size_t left = 11;
+	unsigned flaws;
+
+	(void)state;
+	source_init(&in, feed(STRV("abc\r\nabcd\r\nabc\r\n")), storage, 7);
+	assert_int_equal(
+	    line_read_within(&in, IO_FOREVER, &out, &flaws, &left), 0);
+	assert_buf(&out, "abc");
+	assert_int_equal(left, 6);
+	assert_int_equal(
+	    line_read_within(&in, IO_FOREVER, &out, &flaws, &left), 0);
+	assert_buf(&out, "abcd");
+	assert_int_equal(left, 0);
+	assert_int_equal(
+	    line_read_within(&in, IO_FOREVER, &out, &flaws, &left), QE_LIMIT);
+	left = 4;
+	assert_int_equal(
+	    line_read_within(&in, IO_FOREVER, &out, &flaws, &left), QE_LIMIT);
+	assert_int_equal(left, 0);
+	assert_int_equal(out.len, 0);
+	close(in.fd);
+	buf_free(&out);
+}
+
 /* Bytes that are always there already must not outrun the deadline. */
 static void
 test_line_endless_line_ends_at_the_deadline(void **state)
@@ -161,6 +192,7 @@ main(void)
 		cmocka_unit_test(test_line_flaws_in_every_cut),
 		cmocka_unit_test(test_line_reads_pipelined_lines),
 		cmocka_unit_test(test_line_long_lines_take_no_memory),
+		cmocka_unit_test(test_line_within_a_total),
 		cmocka_unit_test(test_line_times_out),
 		cmocka_unit_test(test_line_endless_line_ends_at_the_deadline),
 	};

@@ -2,6 +2,8 @@
 #include "smtp/reply.h"
 #include "unit.h"
 
+#include <sys/socket.h>
+
 static void
 test_reply_add(void **state)
 {
@@ -113,6 +115,22 @@ test_reply_read_refuses(void **state)
 	check_read(STRV("250-a\r\nx\r\n"), QE_SYNTAX, 0, STRV_EMPTY);
 }
 
+/* A reply of that many lines, of that many bytes each. */
+static void
+add_lines(struct buf *wire, int lines, size_t bytes)
+{
+	for (int i = 1; i <= lines; i++) {
+		char *to;
+
+		buf_add_str(wire, i < lines ? "250-" : "250 ");
+		to = buf_reserve(wire, bytes - 6);
+		assert_non_null(to);
+		memset(to, 'x', bytes - 6);
+		wire->len += bytes - 6;
+		buf_add_str(wire, "\r\n");
+	}
+}
+
 static void
 test_reply_read_is_bounded(void **state)
 {
@@ -120,18 +138,73 @@ test_reply_read_is_bounded(void **state)
 	int code = 0;
 
 	(void)state;
-	for (int i = 0; i < 900; i++)
-		buf_add_str(&wire, "250-0123456789\r\n");
-	buf_add_str(&wire, "250 end\r\n");
+	add_lines(&wire, 900, 100);
 	assert_int_equal(read_reply(buf_view(&wire), &code, &text), 0);
 	assert_int_equal(code, 250);
 	assert_int_equal(text.len, REPLY_READ_MAX);
 	assert_int_equal(text.data[text.len - 1], '\n');
+	/* A caller may keep less. */
+	buf_free(&text);
+	text.max = 1000;
+	assert_int_equal(read_reply(buf_view(&wire), &code, &text), 0);
+	assert_int_equal(text.len, 1000);
+	assert_int_equal(text.data[text.len - 1], '\n');
+	buf_free(&wire);
+	buf_free(&text);
+}
+
+/* The largest that is one, and one more of everything. */
+static void
+test_reply_read_ends_what_is_endless(void **state)
+{
+	struct buf wire = BUF_LIMIT(8 << 20), text = BUF_INIT;
+	int code = 0;
+
+	(void)state;
+	add_lines(&wire, REPLY_LINES_MAX, 512);
+	assert_int_equal(wire.len, REPLY_BYTES_MAX);
+	assert_int_equal(read_reply(buf_view(&wire), &code, &text), 0);
+	assert_int_equal(code, 250);
 	buf_reset(&wire);
-	for (int i = 0; i <= REPLY_LINES_MAX; i++)
-		buf_add_str(&wire, "250-x\r\n");
-	buf_add_str(&wire, "250 end\r\n");
-	assert_int_equal(read_reply(buf_view(&wire), &code, &text), QE_SYNTAX);
+	code = -1;
+	add_lines(&wire, REPLY_LINES_MAX + 1, 20);
+	assert_int_equal(read_reply(buf_view(&wire), &code, &text), QE_LIMIT);
+	assert_true(strv_starts(buf_view(&text), STRV("250-xxx")));
+	buf_reset(&wire);
+	add_lines(&wire, 2, REPLY_BYTES_MAX / 2);
+	assert_int_equal(read_reply(buf_view(&wire), &code, &text), 0);
+	assert_int_equal(text.len, 2 * (REPLY_LINE_MAX + 1));
+	buf_reset(&wire);
+	code = -1;
+	add_lines(&wire, 1, REPLY_BYTES_MAX + 1);
+	assert_int_equal(read_reply(buf_view(&wire), &code, &text), QE_LIMIT);
+	assert_int_equal(code, -1);
+	buf_free(&wire);
+	buf_free(&text);
+}
+
+/* What follows a cut one is the next reply. */
+static void
+test_reply_read_stays_in_step(void **state)
+{
+	struct buf wire = BUF_LIMIT(8 << 20), text = BUF_INIT;
+	char storage[4096];
+	struct source in;
+	int fds[2], code = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	add_lines(&wire, 3, 9000);
+	buf_add_str(&wire, "550 next\r\n");
+	assert_int_equal(io_write_all(fds[1], wire.data, wire.len), 0);
+	source_init(&in, fds[0], storage, sizeof(storage));
+	assert_int_equal(reply_read(&in, IO_FOREVER, &code, &text), 0);
+	assert_int_equal(code, 250);
+	assert_int_equal(reply_read(&in, IO_FOREVER, &code, &text), 0);
+	assert_int_equal(code, 550);
+	assert_buf(&text, "550 next\n");
+	close(fds[0]);
+	close(fds[1]);
 	buf_free(&wire);
 	buf_free(&text);
 }
@@ -146,6 +219,8 @@ main(void)
 		cmocka_unit_test(test_reply_read),
 		cmocka_unit_test(test_reply_read_refuses),
 		cmocka_unit_test(test_reply_read_is_bounded),
+		cmocka_unit_test(test_reply_read_ends_what_is_endless),
+		cmocka_unit_test(test_reply_read_stays_in_step),
 	};
 
 	return RUN_TESTS(tests);
