@@ -223,6 +223,19 @@ take_outputs(struct spawner *s, nfds_t n)
 	}
 }
 
+/*
+ * ppoll(2) tells of no signal where a descriptor is ready: without this, users'
+ * programs that never stop talking would keep every other delivery from its
+ * end.
+ */
+static void
+let_signals_in(const sigset_t *none)
+{
+	const struct timespec at_once = { 0 };
+
+	(void)ppoll(NULL, 0, &at_once, none);
+}
+
 static void
 wait_and_serve(struct spawner *s, int64_t until_ms)
 {
@@ -243,6 +256,7 @@ wait_and_serve(struct spawner *s, int64_t until_ms)
 		if (errno != EINTR)
 			die_errno(EX_TEMPORARY, "unable to wait");
 	} else {
+		let_signals_in(&none);
 		take_outputs(s, n);
 		if (s->polled[POLL_OUTPUT].revents != 0)
 			write_reports(s);

@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -262,6 +263,37 @@ def test_background_process_does_not_keep_the_slot(mail):
     go(mail)
     h.wait_for(lambda: os.path.exists(mail.file("home", "joe", "late")),
                "the process in the background")
+
+
+# Says more than anybody can read, until go().
+LOUD = """import fcntl, os
+fcntl.fcntl(1, 1031, 1 << 20)  # F_SETPIPE_SZ
+with open("started", "ab") as f:
+    f.write(b"x")
+block = bytes(1 << 20)
+while not os.path.exists("go"):
+    for _ in range(16):
+        os.write(1, block)
+"""
+
+
+def test_programs_that_never_stop_talking_hold_up_nobody(mail):
+    """Where a descriptor is always ready, a wait hears of no signal."""
+    h.write_file(mail.file("home", "joe", "loud"), LOUD)
+    dot_qmail(mail, ".qmail-loud", f"|exec {sys.executable} loud\n")
+    started = h.write_file(mail.file("home", "joe", "started"), "")
+    s = lspawn(mail)
+    try:
+        for number in range(10, 26):
+            s.send(number, recipient="joe-loud@h")
+        h.wait_for(lambda: os.stat(started).st_size == 16, "all of them")
+        for number in range(5):
+            assert s.ask(number, 30) == b"Kdid 1+0+0\n"
+        assert s.reports == {}
+    finally:
+        go(mail)
+    for number in range(10, 26):
+        assert s.wait(number)[:1] == b"K"
 
 
 def test_users_cdb_is_reread(mail):
