@@ -2,14 +2,15 @@
  * A process says that it is free again by one byte on its socket; nobody is
  * woken for it, sockets are looked at before the next order is given.  Its
  * end is that of the socket: ours if it is not to be used again, its own if
- * it died or trusts itself no more.  Nothing else is believed of it, and how
- * many connections it gets is counted here.
+ * it died or trusts itself no more.  Nothing else is believed of it, how many
+ * connections it gets is counted here, and nobody waits for it to take one.
  */
 #include "tls/pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/io.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,7 @@ start(struct pool *p, struct tls_order *order)
 	if (w == NULL)
 		return NULL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 &&
+	    io_set_nonblocking(pair[0], true) == 0 &&
 	    epoll_ctl(p->epoll, EPOLL_CTL_ADD, pair[0], &event) == 0)
 		pid = fork();
 	if (pid == 0) {
@@ -154,9 +156,11 @@ pool_give(struct pool *p, struct tls_order *order)
 			return QE_SYS;
 		r = order_send(w->fd, order);
 		if (r != 0) {
+			bool is_lost = r == QE_EOF || errno == EAGAIN;
+
 			dismiss(p, w);
-			if (r == QE_EOF)
-				continue; /* it died meanwhile */
+			if (is_lost)
+				continue; /* dead, or full of orders */
 			return r;
 		}
 		w->busy = true;

@@ -35,6 +35,10 @@ obey(const struct serve *s, int orders)
 		if (write(order.data, &self, sizeof(self)) < 0 ||
 		    strcmp(order.peer, "dies") == 0)
 			_exit(1);
+		/* Free, and free, and free again, whatever it is given. */
+		while (strcmp(order.peer, "lies") == 0)
+			if (write(orders, ".", 1) < 0)
+				_exit(1);
 		/* The end of the connection is said from the other side. */
 		p.fd = order.control;
 		if (strcmp(order.peer, "stays") == 0)
@@ -193,6 +197,48 @@ test_process_dies(void **state)
 	end(&p);
 }
 
+/*
+ * One that takes no orders and wants ever more of them: its socket is full
+ * some day, and nobody waits for it then.
+ */
+static void
+test_process_lies(void **state)
+{
+	struct epoll_event event;
+	struct connection first, c;
+	struct pool p;
+	pid_t liar, pid = -1;
+
+	(void)state;
+	begin(&p, 100000);
+	alarm(PATIENCE_MS / 1000);
+	liar = give(&p, "lies", &first);
+	while (pid < 0) {
+		struct tls_order order = { .mode = ORDER_SOON, .peer = "ok" };
+		struct pollfd answer = { .events = POLLIN };
+
+		assert_int_equal(
+		    epoll_wait(p.epoll, &event, 1, PATIENCE_MS), 1);
+		assert_int_equal(
+		    socketpair(AF_UNIX, SOCK_STREAM, 0, c.data), 0);
+		order.control = order.data = c.data[1];
+		order.net_in = order.net_out = c.data[1];
+		assert_int_equal(pool_give(&p, &order), 0);
+		close(c.data[1]);
+		answer.fd = c.data[0];
+		if (poll(&answer, 1, 0) == 1)
+			assert_int_equal(
+			    read(c.data[0], &pid, sizeof(pid)), sizeof(pid));
+		close(c.data[0]);
+	}
+	alarm(0);
+	assert_int_not_equal(pid, liar);
+	close(first.control[0]);
+	close(first.data[0]);
+	pool_renew(&p);
+	close(p.epoll);
+}
+
 /* Those that nobody needs are sent away. */
 static void
 test_idle(void **state)
@@ -223,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_renewed_while_busy),
 		cmocka_unit_test(test_single_use),
 		cmocka_unit_test(test_process_dies),
+		cmocka_unit_test(test_process_lies),
 		cmocka_unit_test(test_idle),
 	};
 
