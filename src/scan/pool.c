@@ -64,7 +64,9 @@ make_worker(struct keeper_link *k, size_t slot)
 	*w = (struct worker){ .channel = -1, .made_ms = clock_mono_ms() };
 	if (wire_pair(ends) != 0)
 		return;
-	if (wire_send(
+	/* Whoever has taken it over need not take its jobs. */
+	if (io_set_nonblocking(ends[0], true) == 0 &&
+	    wire_send(
 		k->channel, WIRE_WORKER, strv_from(&number, 1), ends[1]) == 0)
 		w->channel = ends[0];
 	else

@@ -13,4 +13,4 @@ obj.qmail-scand  := $(addprefix scan/,qmail-scand.o front.o client.o pool.o \
 lib.qmail-scand  := -lclamav -lseccomp
 mode.qmail-scand := 0700
 
-TESTABLE += scan/settings.o scan/wire.o
+TESTABLE += scan/settings.o scan/wire.o scan/pool.o

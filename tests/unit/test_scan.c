@@ -1,7 +1,10 @@
-/* qmail-scand's packets and controls. */
+/* qmail-scand's packets and controls, and whom its front waits for. */
 #include "base/io.h"
 #include "conf/control.h"
 #include "conf/scan_alerts.h"
+#include "scan/keeper.h"
+#include "scan/pool.h"
+#include "scan/report.h"
 #include "scan/settings.h"
 #include "scan/wire.h"
 #include "unit.h"
@@ -146,6 +149,92 @@ test_settings(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* What the pool needs of other files. */
+void
+keeper_clean(const char *prefix)
+{
+	(void)prefix;
+}
+
+void
+report(const char *format, ...)
+{
+	(void)format;
+}
+
+static int cue[2];
+
+/* With one worker, which takes no job and finds nothing, at each cue. */
+_Noreturn void
+keeper_run(int channel, const struct scan_settings *settings)
+{
+	struct wire_message m;
+	char byte;
+
+	(void)settings;
+	io_close(&cue[1]);
+	if (wire_send(channel, WIRE_READY, STRV("1/2/3"), -1) != 0 ||
+	    wire_receive(channel, &m) != 0)
+		_exit(1);
+	while (io_read(cue[0], &byte, 1) == 1)
+		(void)wire_send(m.fd, WIRE_CLEAN, STRV(""), -1);
+	_exit(0);
+}
+
+static void
+count_answer(void *owner, char kind, struct strv text)
+{
+	unsigned *answers = owner;
+
+	(void)text;
+	assert_int_equal(kind, WIRE_CLEAN);
+	(*answers)++;
+}
+
+static void
+take_turn(struct pool *p)
+{
+	struct pollfd polled[POOL_FDS];
+	int64_t wake_ms = INT64_MAX;
+	size_t count = pool_poll(p, polled, &wake_ms);
+
+	assert_true(poll(polled, count, 10) >= 0);
+	pool_run(p, polled);
+}
+
+/* A worker that answers for jobs which it leaves where they are. */
+static void
+test_worker_that_takes_no_jobs(void **state)
+{
+	struct scan_settings settings = {
+		.database = BUF_LIMIT(64), .workers = 1, .seconds = 3600
+	};
+	unsigned answers = 0, jobs = 0;
+	struct pool p;
+
+	(void)state;
+	buf_add_str(&settings.database, "/nowhere");
+	assert_non_null(buf_cstr(&settings.database));
+	assert_int_equal(io_pipe(cue), 0);
+	alarm(60);
+	pool_init(&p, &settings, count_answer);
+	while (pool_about(&p) == NULL)
+		take_turn(&p);
+	/* Then the next one would take its place. */
+	while (jobs < WORKER_JOBS - 1 && pool_start(&p, cue[0], &answers)) {
+		jobs++;
+		assert_int_equal(write(cue[1], "", 1), 1);
+		while (answers < jobs)
+			take_turn(&p);
+	}
+	alarm(0);
+	assert_in_range(jobs, 2, WORKER_JOBS);
+	assert_int_equal(pool_count(&p, true), 0);
+	io_close(&cue[0]);
+	io_close(&cue[1]);
+	buf_free(&settings.database);
+}
+
 int
 main(void)
 {
@@ -154,6 +243,7 @@ main(void)
 		cmocka_unit_test(test_packets_that_are_too_long),
 		cmocka_unit_test(test_packet_with_many_descriptors),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_worker_that_takes_no_jobs),
 	};
 
 	return RUN_TESTS(tests);
