@@ -37,6 +37,22 @@ load_numbers(const struct number *numbers, size_t count)
 	return 0;
 }
 
+/*
+ * Only a descriptor that our caller has opened is a log; any other number may
+ * become that of a connection.  All of ours are close-on-exec.
+ */
+static int
+usable_log(int fd)
+{
+	if (fd == STDOUT_FILENO)
+		warn("control/log/pop3_fd: 1 is the client");
+	else if (fd > STDERR_FILENO && fcntl(fd, F_GETFD) != 0)
+		warn("control/log/pop3_fd: descriptor %d is not open", fd);
+	else
+		return fd;
+	return 0;
+}
+
 /* The files of control/log only if that exists. */
 static int
 load_trace(struct pop3_trace *trace)
@@ -54,7 +70,7 @@ load_trace(struct pop3_trace *trace)
 		return 0;
 	r = load_numbers(numbers, sizeof(numbers) / sizeof(*numbers));
 	if (r == 0)
-		*trace = (struct pop3_trace){ .fd = (int)fd,
+		*trace = (struct pop3_trace){ .fd = usable_log((int)fd),
 			.in = in != 0,
 			.out = out != 0,
 			.pid = getpid() };

@@ -35,6 +35,7 @@ int
 auth_open(struct session *s, struct auth *a, char *const *checker,
     struct control_error *err)
 {
+	size_t line_max = (size_t)s->settings.command_max;
 	int r;
 
 	if (checker[0] == NULL)
@@ -45,7 +46,9 @@ auth_open(struct session *s, struct auth *a, char *const *checker,
 	r = load(a, err);
 	s->auth = a;
 	/* A line that may hold a password grows in place. */
-	if (r == 0 && buf_reserve(&s->line, AUTH_LINE_RESERVE) == NULL)
+	if (line_max > AUTH_LINE_RESERVE)
+		line_max = AUTH_LINE_RESERVE;
+	if (r == 0 && buf_reserve(&s->line, line_max) == NULL)
 		r = s->line.err;
 	return r;
 }

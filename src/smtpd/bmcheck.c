@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct listener {
 	const struct session *session;
@@ -70,11 +72,18 @@ list_open(const struct session *s, struct notes *notes,
 
 	if (check->is_open)
 		return check;
-	*check = (struct bmcheck){ .is_open = true,
-		.result = QE_ABSENT,
-		.path = is_moved ? other : kind->file };
-	if (env_get(kind->off) == NULL)
+	*check = (struct bmcheck){
+		.is_open = true, .result = QE_ABSENT, .path = kind->file
+	};
+	/* A copy: a plugin may change the variable meanwhile. */
+	if (is_moved)
+		check->path = check->moved = strdup(other);
+	if (check->path == NULL) {
+		check->path = kind->file;
+		check->result = QE_NOMEM;
+	} else if (env_get(kind->off) == NULL) {
 		check->result = load(s, check, !is_moved);
+	}
 	return check;
 }
 
@@ -117,6 +126,8 @@ bmchecks_free(struct notes *notes)
 {
 	for (int i = 0; i < BMCHECK_COUNT; i++) {
 		pattern_list_free(&notes->bmchecks[i].patterns);
+		free(notes->bmchecks[i].moved);
+		notes->bmchecks[i].moved = NULL;
 		notes->bmchecks[i].is_open = false;
 	}
 }

@@ -80,6 +80,7 @@ struct bmcheck {
 	int result;   /* of reading it; QE_ABSENT: nothing to ask */
 	struct pattern_list *patterns;
 	const char *path;
+	char *moved; /* owned: path, where a variable named it */
 	unsigned reports;
 };
 

@@ -40,8 +40,11 @@ delivery_abort(struct delivery *d)
 	d->submitting = false;
 }
 
-/* Received and the like, which only we can say. */
-static void
+/*
+ * Received and the like, which only we can say: 0 or a negative code, and
+ * nothing of it is on its way.
+ */
+static int
 delivery_add_fields(struct session *s, struct delivery *d)
 {
 	const struct peer *peer = &s->peer;
@@ -61,9 +64,12 @@ delivery_add_fields(struct session *s, struct delivery *d)
 	received_add(&s->scratch, &received);
 	passive_os_add_field(s, &s->scratch);
 	buf_add_view(&s->scratch, buf_view(&s->tx.fields));
+	if (s->tx.fields.err != 0 || s->scratch.err != 0)
+		return QE_NOMEM;
 	taps_begin(s, taps_list, buf_view(&s->scratch));
 	if (!plugins_hold_message(s))
 		submit_message(&d->submit, buf_view(&s->scratch));
+	return 0;
 }
 
 /*
@@ -251,7 +257,8 @@ delivery_run(struct session *s, struct delivery *d)
 	const struct reply go_ahead = reply_make(354, NULL, "go ahead");
 	int r;
 
-	delivery_add_fields(s, d);
+	if (delivery_add_fields(s, d) != 0)
+		return reply_make(451, "4.3.0", "out of memory");
 	session_say(s, &go_ahead);
 	r = delivery_receive(s, d);
 	if (r == QE_SYNTAX)

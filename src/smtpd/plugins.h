@@ -54,7 +54,7 @@ void plugins_restart(struct session *s);
 extern const struct tap plugins_tap;
 /* True from the tap's begin to its close, where there are such plugins. */
 bool plugins_hold_message(const struct session *s);
-/* Hands over what was held, new fields first: 0 or QE_SYS. */
+/* Hands over what was held, new fields first: 0, QE_SYS or QE_NOMEM. */
 int plugins_send_message(struct session *s, struct submit *submit);
 
 #endif

@@ -112,6 +112,12 @@ apply_change(struct applying *a, const struct plugin_command *c)
 	buf_reset(to);
 	to->max = ADDRESS_BYTES_MAX;
 	buf_add_view(to, c->argument);
+	if (to->err != 0) {
+		const struct reply reply =
+		    reply_make(451, "4.3.0", "out of memory");
+
+		answer(a, &reply);
+	}
 }
 
 /* What the session has borrowed from the environment is borrowed again. */

@@ -125,6 +125,8 @@ plugins_send_message(struct session *s, struct submit *submit)
 	int fd = s->plugins->content_fd;
 	ssize_t got;
 
+	if (s->plugins->content_fields.err != 0)
+		return s->plugins->content_fields.err;
 	submit_message(submit, buf_view(&s->plugins->content_fields));
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return QE_SYS;

@@ -75,9 +75,16 @@ keep(struct session *s)
 
 	if (r != 0)
 		return full(r);
-	if (tarpit_counts(&s->settings.tarpit, s->tx.recipient_count))
-		tarpit_delay(s, TARPIT_LIMIT);
 	return reply_make(250, "2.1.5", "ok");
+}
+
+/* After so many recipients every answer is late, a refusal as well. */
+static void
+delay(struct session *s, enum tarpit_cause cause)
+{
+	if (tarpit_counts(&s->settings.tarpit, s->tx.recipient_count + 1))
+		cause = TARPIT_LIMIT;
+	tarpit_delay(s, cause);
 }
 
 /* Whomever a spammer names, its message goes to one address, once. */
@@ -114,12 +121,13 @@ command_rcpt(struct session *s, struct strv argument)
 	if (trust_is_spammer(s) && !is_own_postmaster(s))
 		return feed(s);
 	plugins = plugins_run(s, PLUGIN_RCPT);
-	if (plugins.kind == PLUGINS_ANSWER)
+	if (plugins.kind == PLUGINS_ANSWER) {
+		delay(s, TARPIT_NONE);
 		return plugins.reply;
+	}
 	v = plugins.kind == PLUGINS_TRUST ? pipeline_run_login(s, STAGE_RCPT)
 					  : judge(s);
-	if (v.tarpit != TARPIT_NONE)
-		tarpit_delay(s, v.tarpit);
+	delay(s, v.tarpit);
 	if (v.kind == VERDICT_REJECT)
 		return v.reply;
 	return keep(s);

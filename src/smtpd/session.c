@@ -138,7 +138,9 @@ static void
 say_scratch(struct session *s)
 {
 	log_server(s, buf_view(&s->scratch));
-	if (sink_put_view(&s->out, buf_view(&s->scratch)) != 0)
+	/* Half a line is worse than none. */
+	if (s->scratch.err != 0 ||
+	    sink_put_view(&s->out, buf_view(&s->scratch)) != 0)
 		s->state = SESSION_GONE;
 }
 

@@ -6,9 +6,32 @@
 #include "smtpd/settings.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "conf/control_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
+
+/*
+ * Only a descriptor that our caller has opened is a log; any other number may
+ * become that of a pipe, and the log would be a part of a message.
+ */
+static int
+load_log_fd(struct log_settings *log, struct control_error *err)
+{
+	int64_t fd;
+	int r = control_int(CTL_LOG_SMTP_FD, &fd, err);
+
+	if (r != 0)
+		return r;
+	if (fd == STDOUT_FILENO) {
+		control_error_set(err, control_path(CTL_LOG_SMTP_FD), 1,
+		    "1 is the client; use another descriptor");
+		return QE_SYNTAX;
+	}
+	log->fd = fcntl((int)fd, F_GETFD) < 0 ? 0 : (int)fd;
+	return 0;
+}
 
 static int
 load_log(struct log_settings *log, struct control_error *err)
@@ -24,10 +47,9 @@ load_log(struct log_settings *log, struct control_error *err)
 	log->fd = STDERR_FILENO;
 	if (access("control/log", F_OK) != 0 && errno == ENOENT)
 		return 0;
-	r = control_int(CTL_LOG_SMTP_FD, &n, err);
+	r = load_log_fd(log, err);
 	if (r != 0)
 		return r;
-	log->fd = (int)n;
 	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++) {
 		r = control_int(switches[i], &n, err);
 		if (r != 0)

@@ -199,6 +199,20 @@ def test_names_that_are_none(home, popup, clear):
     assert not os.path.exists(home.file("seen"))
 
 
+def test_log_goes_into_no_pipe(home, popup, clear):
+    """Numbers that nobody has opened are soon those of our own."""
+    home.control("log/pop3_in", "1\n")
+    home.control("log/pop3_out", "1\n")
+    for fd in range(3, 11):
+        home.control("log/pop3_fd", f"{fd}\n")
+        session = popup()
+        assert session.login() == b"+OK ", fd
+        assert session.ask(b"QUIT") == b"+OK ", fd
+        assert session.log() == ("qmail-popup: warning: control/log/pop3_fd: "
+                                 f"descriptor {fd} is not open\n")
+        os.unlink(session.log_path)
+
+
 def test_log_line_cannot_be_forged(home, popup, clear):
     s = popup()
     s.login(b"eve> LOGIN: 192.0.2.1 plain <joe")

@@ -288,6 +288,15 @@ def test_relayclient_may_name_many_recipients(home, smtpd):
     assert said[1:] == ["250 2.1.5 ok"] * 5
 
 
+def test_shortest_command_line_and_a_checker(home, smtpd):
+    home.control("maxcmdlen", "512\n")
+    home.control("auth/smtp", "63\n")
+    s = smtpd(CHECKER="true")
+    assert s.greeting == "220 a.example ESMTP"
+    s.command("EHLO x")
+    assert s.command("AUTH PLAIN AGEAYg==") == "235 2.7.0 ok, go ahead"
+
+
 # -- tarpitting ----------------------------------------------------------
 def test_recipients_beyond_tarpitcount_are_delayed(home, smtpd):
     home.control("tarpitcount", "2\n")
@@ -301,6 +310,17 @@ def test_recipients_beyond_tarpitcount_are_delayed(home, smtpd):
     assert s.command("RCPT TO:<3@a.example>") == "250 2.1.5 ok"
     assert time.monotonic() - began >= 0.9
     assert "TARPIT: <a@b> to <3@a.example> | helo(x)" in s.log()
+
+
+def test_refusals_beyond_tarpitcount_are_delayed(home, smtpd):
+    home.control("log/tarpitting", "1\n")
+    s = smtpd(TARPITCOUNT="1", TARPITDELAY="1")
+    s.command("MAIL FROM:<a@b>", "RCPT TO:<1@far.example>",
+              "RCPT TO:<2@a.example>")
+    assert "TARPIT" not in s.log()
+    assert s.command("RCPT TO:<3@far.example>").startswith("553 5.7.1 sorry")
+    assert re.findall("TARPIT: .*", s.log()) == [
+        "TARPIT: <a@b> to <3@far.example> | helo()"]
 
 
 @pytest.mark.parametrize("more", [{"RELAYCLIENT": ""}, {"NO_TARPITTING": ""}])
@@ -362,6 +382,27 @@ def test_log_descriptor_and_off(home, smtpd):
     s = smtpd(greet=False)
     s.line()
     assert "control/databytes line 1" in s.log()
+
+
+def test_log_goes_into_no_message(home, smtpd):
+    """Numbers that nobody has opened are soon those of our pipes."""
+    home.control("log/smtp_in", "1\n")
+    home.control("log/smtp_out", "1\n")
+    for fd in range(3, 11):
+        home.control("log/smtp_fd", f"{fd}\n")
+        s = smtpd()
+        s.open_message()
+        s.send("\r\nx\r\n.\r\n")
+        assert s.reply().startswith("250 2.6.0 ok "), fd
+        assert s.command("QUIT").startswith("221 ") and s.exit_code() == 0
+        assert s.log() == "", fd
+    said = s.queue.messages()
+    assert [m[:2] for m in said] == [(b"s@x.example", [b"r@a.example"])] * 8
+    assert all(m[2].startswith(b"Received: from ") for m in said), said
+    home.control("log/smtp_fd", "1\n")
+    s = smtpd(greet=False)
+    assert s.line() == b"421 4.3.0 unable to read controls"
+    assert "control/log/smtp_fd line 1: 1 is the client" in s.log()
 
 
 def test_log_line_has_a_limit(home, smtpd):

@@ -337,6 +337,22 @@ def test_set_and_unset(site):
     client.close()
 
 
+def test_set_of_a_list_that_is_read_already(site):
+    """The log names the file that was read, not what became of its name."""
+    site.home.control("log/bmchecks", "1\n")
+    site.home.control("first-of-two-lists", "spam\n")
+    site.plugin("connection", say("SBADHELO=control/first-of-two-lists"))
+    site.plugin("helo", say(
+        "SBADHELO=control/other-of-two-lists",
+        *[f"SXXXXX{n}=control/other-of-two-lists" for n in range(9)]))
+    client = site.open()
+    client.command("HELO x")
+    assert client.command("HELO spam").startswith("553 5.7.1")
+    assert client.log().endswith(
+        "BADHELO: | helo(spam) | control/first-of-two-lists line 1\n")
+    client.close()
+
+
 def test_set_another_queue(site):
     other = Queue(site.home)
     other.path = make_dirs(site.home.file("other"))
