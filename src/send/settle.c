@@ -59,6 +59,18 @@ store_time(struct send *s, struct message *m, enum channel c)
 		    "; message will be retried too soon");
 }
 
+/* The last marks were saved, for the list was to go: now they are needed. */
+static void
+empty_list(struct send *s, struct message *m, enum channel c)
+{
+	char path[QUEUE_PATH_MAX];
+
+	message_path(s, m, s->lanes[c].area, path);
+	if (truncate(path, 0) < 0)
+		slog_warn_file(&s->log, "trouble marking", path,
+		    "; message will be delivered twice!");
+}
+
 static void
 list_done(struct send *s, struct message *m, enum channel c)
 {
@@ -68,6 +80,7 @@ list_done(struct send *s, struct message *m, enum channel c)
 	if (m->fresh || !t->has_file ||
 	    message_remove_file(s, m, s->lanes[c].area) == 0)
 		return;
+	empty_list(s, m, c);
 	t->state = TRACK_WAITING;
 	schedule_retry(s, c, s->now + RETRY_OWN_FAILURE, m->id);
 }

@@ -794,6 +794,31 @@ def test_unreadable_list_is_tried_again(bench):
     b.wait_ids(strange, torn)
 
 
+def test_list_that_cannot_be_removed_is_done_all_the_same(bench):
+    b = bench
+    kept = b.make_message("s@a.example",
+                          local=b"Tok@a.example\0Tperm@a.example\0")
+    b.set_time("local", kept, 1000)
+    directory = os.path.dirname(b.path("local", kept))
+    os.chmod(directory, 0o500)
+    b.start()
+    for count in range(1, 4):
+        b.wait(f"warning: unable to unlink local/{kept % b.split}/{kept}; "
+               "will try again later", count=count)
+        b.signal(signal.SIGALRM)
+    b.term()
+    b.start()
+    b.signal(signal.SIGALRM)
+    b.wait(f"warning: unable to unlink local/{kept % b.split}/{kept}")
+    assert b.recipients() == ["ok@a.example", "perm@a.example"]
+    assert b.read("bounce", kept) == b"<perm@a.example>:\nbad\n/two\n\n"
+    os.chmod(directory, 0o700)
+    b.signal(signal.SIGALRM)
+    b.wait("end msg", count=2)
+    assert b.recipients()[2:] == ["s@a.example"]
+    b.home.wait_empty()
+
+
 def test_alarm_time_survives_term(bench):
     """What ALRM made due is due after a restart."""
     b = bench
