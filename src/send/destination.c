@@ -219,18 +219,19 @@ destination_rules_look(struct rspawn *r)
 			  st.st_mtim.tv_nsec + (int64_t)st.st_size;
 	if (changed == r->rules_changed_ns)
 		return;
-	r->rules_changed_ns = changed;
 	rules = calloc(1, sizeof(*rules));
 	if (rules == NULL)
 		return;
 	result = destination_rules_load(rules, &error);
-	if (result != 0)
+	if (result == QE_SYNTAX || (result != 0 && !r->rules_missed))
 		warn("%s", error.text);
 	/* All lines but those that make no sense hold. */
-	if (result != 0 && result != QE_SYNTAX) {
+	r->rules_missed = result != 0 && result != QE_SYNTAX;
+	if (r->rules_missed) {
 		free(rules);
 		return;
 	}
+	r->rules_changed_ns = changed;
 	if (r->rules != NULL)
 		control_set_free(r->rules);
 	free(r->rules);

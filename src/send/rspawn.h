@@ -98,6 +98,7 @@ struct rspawn {
 	struct stand_in stand_in;
 	struct control_set *rules; /* owned; control/destinations */
 	int64_t rules_changed_ns;
+	bool rules_missed; /* could not be read; that has been said */
 	unsigned rules_generation;
 	struct destination *buckets[DESTINATION_BUCKETS];
 	unsigned destination_count;

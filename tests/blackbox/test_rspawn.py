@@ -500,6 +500,20 @@ def test_destination_that_gets_nothing(bench):
     assert b"control/destinations line 2:" in s.process.stderr.read()
 
 
+def test_rules_that_could_not_be_read_are_read_later(bench):
+    """Even if nothing of the file but its mode has changed."""
+    bench.relay()
+    bench.home.control("destinations", "there.example:0\n")
+    path = bench.home.file("control", "destinations")
+    os.chmod(path, 0)
+    s = bench.start()
+    assert ask(s) == ACCEPTED
+    os.chmod(path, 0o644)
+    h.wait_for(lambda: ask(s) != ACCEPTED, "the rules")
+    s.process.kill()
+    assert s.process.stderr.read().count(b"control/destinations") == 1
+
+
 def test_limit_of_an_exchanger_holds_for_all_its_domains(bench):
     gate = threading.Event()
     relay = bench.relay(answer=stall_at("DATA", gate))
