@@ -21,9 +21,10 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-enum { EVENTS = 64 };
+enum { EVENTS = 64, CLOSE_US = 10000 };
 
 struct loop {
 	struct master *master;
@@ -247,6 +248,41 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void
+wake(int signal)
+{
+	(void)signal;
+}
+
+static void
+prepare_waking(void)
+{
+	const struct sigaction action = { .sa_handler = wake,
+		.sa_flags = SA_RESTART };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	if (sigaction(SIGALRM, &action, NULL) < 0 ||
+	    sigprocmask(SIG_UNBLOCK, &set, NULL) < 0)
+		die_errno(EX_TEMPORARY, "unable to take signals");
+}
+
+/*
+ * The last close(2) of a connection waits for its client where a mail server
+ * has asked for that (SO_LINGER, socket(7)), be it our own or that of what
+ * there is no room for in an order.  A signal ends it, and harms nothing else.
+ */
+static void
+limit_waits(bool on)
+{
+	const struct timeval soon = { .tv_usec = on ? CLOSE_US : 0 };
+	const struct itimerval timer = { .it_interval = soon,
+		.it_value = soon };
+
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 /* Milliseconds; -1: for ever. */
 static int
 patience(const struct master *m)
@@ -273,6 +309,7 @@ master_run(struct master *m, int orders, int life)
 	raise_descriptors();
 	/* Nobody waits for the processes of handshakes. */
 	signal(SIGCHLD, SIG_IGN);
+	prepare_waking();
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch(&l, orders, EPOLLIN, NULL);
 	/* Its end comes unasked; who writes into it is not heard. */
@@ -283,6 +320,7 @@ master_run(struct master *m, int orders, int life)
 
 		if (n < 0 && errno != EINTR)
 			die_errno(EX_TEMPORARY, "unable to wait for orders");
+		limit_waits(true);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
 				(void)take_next(&l);
@@ -291,6 +329,7 @@ master_run(struct master *m, int orders, int life)
 			else
 				take_word(&l, events[i].data.ptr);
 		pool_look(&m->pool);
+		limit_waits(false);
 	}
 	return 0;
 }

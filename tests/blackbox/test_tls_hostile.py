@@ -291,6 +291,57 @@ def test_orders_of_a_fallen_server_hold_up_nobody(home, certificates):  # noqa: 
     assert done.stdout == b"b'+'\n", done
 
 
+# Connections that are not done with their client at the last close(2), which
+# qmail-tlsd makes of the first two kinds, and may make of the third: more
+# descriptors than there may be.
+LINGERERS = """
+import os, socket, struct
+orders = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+orders.connect("/proc/self/fd/" + os.environ["QMAILTLS"].split(":")[0])
+door = socket.create_server(("127.0.0.1", 0))
+clients = []
+def lingerer():
+    clients.append(socket.create_connection(door.getsockname()))
+    net, _ = door.accept()
+    net.setblocking(False)
+    try:
+        while True:
+            net.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    net.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                   struct.pack("ii", 1, 30000))
+    return net
+def send(count):
+    ours, theirs = socket.socketpair()
+    data = socket.socketpair()[0]
+    nets = [lingerer() for _ in range(count)]
+    socket.send_fds(orders, [b"w127.0.0.1"], [
+        theirs.fileno(), data.fileno(), *(n.fileno() for n in nets)])
+    return ours, nets
+def order(count):
+    ours, nets = send(count)
+    ours.settimeout(20)
+    answer = ours.recv(1)
+    for net in nets:
+        net.close()
+    return answer
+print(order(1), order(2), flush=True)
+if os.fork() == 0:
+    send(3)
+    os._exit(0)
+os.wait()
+print(order(1))
+"""
+
+
+def test_closing_waits_for_nobody(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    h.make_dirs(home.file("run/tls"), 0o700)
+    done = home.run("qmail-tls", "-r", "/usr/bin/python3", "-c", LINGERERS)
+    assert done.stdout == b"b'+' b'+'\nb'+'\n", done
+
+
 # What a mail server that was broken into may do with the descriptors that it
 # shares with all others of the service.
 ATTACK = """
