@@ -209,8 +209,11 @@ static bool
 take_next(struct loop *l)
 {
 	struct tls_order order;
-	int r = order_receive(l->orders, &order);
+	int r;
 
+	if (l->orders < 0)
+		return false; /* the end of all came first, at the same time */
+	r = order_receive(l->orders, &order);
 	if (r == 0) {
 		take_order(l, &order);
 		return true;

@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import ssl
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -212,6 +214,53 @@ def test_name_added_meanwhile(home, certificates, service):  # noqa: F811
     s = TlsSmtpd(service).starttls(name="mail.b.example")
     assert s.certificate() == shown(certificates[1])
     s.close()
+
+
+# Two connections in clear: one is there when the service ends, the order of
+# the other comes right after that, from who has kept the place to send it to.
+LAST_ORDERS = """
+import os, socket
+place, life = map(int, os.environ["QMAILTLS"].split(":"))
+def order():
+    ours, theirs = socket.socketpair()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.connect(f"/proc/self/fd/{place}")
+    socket.send_fds(sock, [b"w127.0.0.1"], [theirs.fileno()] * 3)
+    ours.settimeout(20)
+    return ours
+first = order()
+print(first.recv(1), flush=True)
+input()
+os.close(life)
+second = order()
+print("sent", flush=True)
+print(second.recv(1), flush=True)
+first.settimeout(0)
+try:
+    print(first.recv(1))
+except BlockingIOError:
+    print("there")
+"""
+
+
+def test_last_orders(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    make_dirs(home.file("run/tls"), 0o700)
+    service = SimpleNamespace(home=home)
+    script = home.spawn(
+        [os.path.join(home.bin, "qmail-tls"), "-r", "/usr/bin/python3", "-c",
+         LAST_ORDERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE)
+    assert script.stdout.readline() == b"b'+'\n", script.stderr.read()
+    pid = master(service)
+    # It hears of both at once.
+    os.kill(pid, signal.SIGSTOP)
+    script.stdin.write(b"\n")
+    script.stdin.flush()
+    assert script.stdout.readline() == b"sent\n"
+    os.kill(pid, signal.SIGCONT)
+    assert script.communicate() == (b"b'+'\nthere\n", b"")
+    wait_for(lambda: not tlsd(service), "the end of all")
 
 
 def writable_memory(pid):
