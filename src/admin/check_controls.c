@@ -55,6 +55,25 @@ check_endpoint(enum ctl id, struct control_error *err)
 	return r;
 }
 
+/* As the run files of submission and smtps read it. */
+static int
+check_auth_server(struct control_error *err)
+{
+	struct buf value = BUF_INIT;
+	int r = control_line(CTL_AUTH_SERVER, &value, err);
+	size_t prefix = sizeof("unix:") - 1;
+
+	if (r == 0 && (!strv_starts(buf_view(&value), STRV("unix:")) ||
+			  value.len == prefix ||
+			  value.len - prefix >= ENDPOINT_PATH_MAX)) {
+		snprintf(err->text, sizeof(err->text),
+		    "control/auth/server line 1: must be unix:socket");
+		r = QE_SYNTAX;
+	}
+	buf_free(&value);
+	return r;
+}
+
 /* As qmail-send reads it. */
 static int
 check_bouncestyle(struct control_error *err)
@@ -91,6 +110,8 @@ check_form(struct findings *f, enum ctl id)
 		r = mfcheck_times_load(&times, &err);
 	else if (id == CTL_AUTH_RATELIMIT)
 		r = rate_limit_load(&limit, &err);
+	else if (id == CTL_AUTH_SERVER)
+		r = check_auth_server(&err);
 	else if (id == CTL_BOUNCESTYLE)
 		r = check_bouncestyle(&err);
 	else if (id == CTL_DESTINATIONS)

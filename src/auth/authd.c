@@ -1,6 +1,6 @@
 /*
  * Judging questions without a process for each.  The work is the same for a
- * wrong password and an unknown login, as both lists are asked in full.
+ * wrong password and an unknown login, as all lists are asked in full.
  */
 #include "auth/authd.h"
 #include "auth/credentials.h"
@@ -12,6 +12,8 @@
 #include "base/die.h"
 #include "base/error.h"
 #include "base/exitcode.h"
+#include "conf/login_name.h"
+#include "conf/logins.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -20,79 +22,95 @@ enum { NAME_MAX_BYTES = 63 };
 
 #define HASHES "users/poppasswd"
 
-void
-authd_init(struct authd *a)
-{
-	*a = (struct authd){ .users = BUF_LIMIT(QPASSWD_MAX) };
-}
-
-void
-authd_free(struct authd *a)
-{
-	qpasswd_index_free(&a->index);
-	buf_free(&a->users);
-}
-
-static bool
-is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
-	       a->st_size == b->st_size &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
-/* users/qpasswd as it is now: 0, QE_ABSENT, or why it cannot be used. */
+/* What the master has said already; here it is about one question. */
 static int
-load_users(struct authd *a, unsigned *line)
+fail(const struct authd_file *file)
 {
-	struct stat st;
-	int r;
+	warn("%s: %s", file->path, error_result_text(file->result));
+	return EX_TEMPORARY;
+}
 
-	if (stat(QPASSWD_PRIVATE, &st) != 0)
-		return QE_ABSENT;
-	if (a->seen.st_ino != 0 && is_same(&st, &a->seen))
-		return 0;
-	a->seen = (struct stat){ .st_ino = 0 };
-	buf_reset(&a->users);
-	qpasswd_index_free(&a->index);
-	r = qpasswd_read(QPASSWD_PRIVATE, geteuid(), &a->users);
-	if (r == 0)
-		r = qpasswd_index_make(buf_view(&a->users), &a->index, line);
-	if (r == 0)
-		a->seen = st;
-	return r;
+static int
+ask_home(const struct authd_files *f, struct qpasswd_user *user, unsigned line,
+    const struct proof *p, struct buf *answer)
+{
+	struct check_trouble trouble;
+	int code;
+
+	if (user->known && user->uid != geteuid()) {
+		warn("%s line %u: another uid than ours", f->homes.path, line);
+		return EX_TEMPORARY;
+	}
+	code = qpasswd_check(user, p, answer, &trouble);
+	if (code != 0 && code != CHECK_REFUSED)
+		warn("%s", trouble.text);
+	return code;
 }
 
 /* An exit code of the interface; what keeps us from knowing is said. */
 static int
-ask_homes(struct authd *a, const struct proof *p, struct buf *answer)
+ask_homes(
+    const struct authd_files *f, const struct proof *p, struct buf *answer)
 {
-	struct check_trouble trouble;
 	struct qpasswd_user user;
 	unsigned line = 0;
-	int code, r = load_users(a, &line);
+	int code, r;
 
-	if (r == 0)
-		r = qpasswd_index_find(
-		    &a->index, strv_of(p->given->login), &user, &line);
+	if (f->homes.result == QE_ABSENT)
+		return CHECK_REFUSED;
+	if (f->homes.result != 0)
+		return fail(&f->homes);
+	r = qpasswd_index_find(
+	    &f->index, strv_of(p->given->login), &user, &line);
 	if (r == QE_ABSENT)
 		return CHECK_REFUSED;
 	if (r != 0) {
-		warn(
-		    QPASSWD_PRIVATE " line %u: %s", line, error_result_text(r));
+		warn("%s line %u: %s", f->homes.path, line,
+		    error_result_text(r));
 		return EX_TEMPORARY;
 	}
-	if (user.uid != geteuid()) {
-		warn(QPASSWD_PRIVATE " line %u: another uid than ours", line);
-		code = EX_TEMPORARY;
-	} else {
-		code = qpasswd_check(&user, p, answer, &trouble);
-		if (code != 0 && code != CHECK_REFUSED)
-			warn("%s", trouble.text);
-	}
+	code = ask_home(f, &user, line, p, answer);
 	qpasswd_user_free(&user);
 	return code;
+}
+
+/* A login without a domain is one of control/defaulthost. */
+static int
+find_mailbox(
+    const struct authd_files *f, const char *login, struct login *found)
+{
+	struct buf address = BUF_LIMIT(2 * CREDENTIALS_MAX);
+	struct control_error err;
+	int r = login_name_full(strv_of(login), &address, &err);
+
+	if (r != 0) {
+		warn("%s", err.text);
+	} else {
+		r = login_find_in(f->hashes, buf_view(&address), found);
+		if (r != 0 && r != QE_ABSENT)
+			warn("%s: %s", f->mailboxes.path, error_result_text(r));
+	}
+	buf_free(&address);
+	return r == 0 || r == QE_ABSENT ? 0 : QE_TEMP;
+}
+
+/* An unknown address costs what a wrong password costs. */
+static int
+ask_mailboxes(const struct authd_files *f, const struct credentials *given)
+{
+	struct login login = { .hash = NULL };
+	bool match;
+
+	if (f->mailboxes.result == QE_ABSENT)
+		return CHECK_REFUSED;
+	if (f->mailboxes.result != 0)
+		return fail(&f->mailboxes);
+	if (find_mailbox(f, given->login, &login) != 0)
+		return EX_TEMPORARY;
+	match =
+	    password_matches(given->a, login.hash == NULL ? "" : login.hash);
+	login_free(&login);
+	return match ? 0 : CHECK_REFUSED;
 }
 
 static int
@@ -117,15 +135,22 @@ ask_hashes(const struct credentials *given)
 
 /* A failure outweighs a refusal, and nothing an acceptance. */
 static int
-judge(struct authd *a, const struct proof *p, struct buf *answer)
+worse(int first, int second)
 {
-	int first = ask_homes(a, p, answer);
-	int second;
-
-	if (first == 0 || !proof_is_clear(p->sasl))
-		return first;
-	second = ask_hashes(p->given);
 	return second == CHECK_REFUSED ? first : second;
+}
+
+static int
+judge(const struct authd *a, const struct proof *p, struct buf *answer)
+{
+	int code = ask_homes(a->files, p, answer);
+
+	if (code == 0 || !proof_is_clear(p->sasl))
+		return code;
+	code = worse(code, ask_mailboxes(a->files, p->given));
+	if (code == 0 || !a->has_private)
+		return code;
+	return worse(code, ask_hashes(p->given));
 }
 
 /* Name, then three strings, then facts. */
@@ -152,7 +177,7 @@ take(struct strv question, char name[NAME_MAX_BYTES + 1],
 }
 
 void
-authd_answer(struct authd *a, struct strv question, struct buf *reply)
+authd_answer(const struct authd *a, struct strv question, struct buf *reply)
 {
 	struct buf answer = BUF_LIMIT(PROOF_ANSWER_MAX);
 	struct credentials given;

@@ -34,15 +34,16 @@ obj.qpasswd  := auth/qpasswd.o auth/qpasswd_edit.o auth/qpasswd_file.o \
 	auth/qpasswd_home.o
 mode.qpasswd := 0755
 
-obj.qmail-authd  := auth/qmail-authd.o auth/authd.o $(auth.common) \
+obj.qmail-authd  := auth/qmail-authd.o auth/authd_worker.o auth/authd.o \
+	auth/authd_files.o $(auth.common) \
 	auth/qpasswd_file.o auth/qpasswd_index.o auth/qpasswd_check.o auth/proof.o \
 	auth/proof_digest.o auth/proof_file.o auth/proof_scram.o \
 	auth/identity.o auth/password.o
-lib.qmail-authd  := -lcrypt -lcrypto
+lib.qmail-authd  := -lcdb -lcrypt -lcrypto
 mode.qmail-authd := 0755
 
 TESTABLE += auth/credentials.o auth/identity.o auth/qpasswd_file.o \
 	auth/qpasswd_edit.o auth/qpasswd_index.o auth/qpasswd_check.o \
-	auth/authd.o \
+	auth/authd.o auth/authd_files.o \
 	auth/password.o auth/proof.o auth/proof_file.o auth/proof_digest.o \
 	auth/proof_scram.o

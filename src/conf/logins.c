@@ -102,10 +102,9 @@ login_parse_value(struct strv value, struct login *out)
 }
 
 int
-login_find(const char *path, struct strv address, struct login *out)
+login_find_in(struct cdb_reader *reader, struct strv address, struct login *out)
 {
 	struct buf key = BUF_LIMIT(LOGIN_LINE_MAX);
-	struct cdb_reader *reader = NULL;
 	struct strv value;
 	int r;
 
@@ -114,14 +113,25 @@ login_find(const char *path, struct strv address, struct login *out)
 		buf_free(&key);
 		return QE_ABSENT;
 	}
-	r = key.err != 0 ? key.err : cdb_reader_open(path, &reader);
+	r = key.err;
 	if (r == 0)
 		r = cdb_reader_find(reader, buf_view(&key), &value);
 	if (r == 0)
 		r = login_parse_value(value, out);
-	cdb_reader_free(&reader);
 	buf_free(&key);
 	return r == QE_SYNTAX ? QE_CORRUPT : r;
+}
+
+int
+login_find(const char *path, struct strv address, struct login *out)
+{
+	struct cdb_reader *reader = NULL;
+	int r = cdb_reader_open(path, &reader);
+
+	if (r == 0)
+		r = login_find_in(reader, address, out);
+	cdb_reader_free(&reader);
+	return r;
 }
 
 void

@@ -7,6 +7,7 @@
 #define CONF_LOGINS_H
 
 #include "base/buf.h"
+#include "base/cdb.h"
 
 #include <sys/types.h>
 
@@ -38,6 +39,9 @@ int login_parse_value(struct strv value, struct login *out);
  * in it, or no such file); QE_CORRUPT, QE_SYS, QE_NOMEM.
  */
 int login_find(const char *path, struct strv address, struct login *out);
+/* The same in a database that is open (base/cdb.h). */
+int login_find_in(
+    struct cdb_reader *reader, struct strv address, struct login *out);
 void login_free(struct login *login);
 
 #endif

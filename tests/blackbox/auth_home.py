@@ -61,6 +61,11 @@ def start_authd(home, log, **env):
     return made
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(p) for p in f.read().split()]
+
+
 def b64(data):
     data = data if isinstance(data, bytes) else data.encode("latin-1")
     return base64.b64encode(data).decode()

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from auth_home import (CHECKER, HASHED, PASSWORDS, add_logins, packets,
-                       start_authd)
+from auth_home import (CHECKER, HASHED, PASSWORDS, add_logins, children,
+                       packets, start_authd)
 from home import DEADLINE, stop, wait_for, write_file
 from smtpd_driver import Queue
 
@@ -173,11 +173,6 @@ def test_resident_checker_survives(site):
     assert stop(site.authd) == 0
     assert not os.path.exists(path)
     wait_gone(workers)
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [int(p) for p in f.read().split()]
 
 
 def wait_gone(pids):

@@ -132,6 +132,32 @@ smtp = smtplib.SMTP_SSL("127.0.0.1", int(sys.argv[3]), timeout=60,
                         context=anybody)
 print("jane hears", smtp.login("jane", "word"))
 PY
+section authd
+# No setuid programs: the service authd, for both kinds of virtual users.
+chmod 700 bin/checkpassword bin/checkqpasswd
+bin/qmail-domain add hosted.example
+echo "ann's long word" | bin/qmail-mailbox add ann@hosted.example
+echo unix:run/authd > control/auth/server
+echo 0 > control/auth/delay
+svc -d service/submission service/smtps
+n=0
+until svstat service/submission service/smtps | grep -c ': down' | grep -q 2; do
+	n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1
+done
+svc -u service/submission service/smtps
+up() { swaks --silent 3 --server "127.0.0.1:$1" --quit-after BANNER ${2-}; }
+n=0
+until up "$submission" && up "$smtps" --tls-on-connect; do
+	n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1
+done
+find bin plugins -perm /6000
+ls -ln run/authd /etc/qpasswd users/mailboxes.cdb
+ps -eo uid,comm | grep qmail-authd | sort | uniq -c
+/usr/bin/python3 "$REPO/tests/blackbox/installed_authd.py" \
+	"$submission" "$smtps" "$POP"
+ps -eo user:12,comm | grep qmail-authd | sort | uniq -c
+cat service/authd/log/main/current
+grep -h 'AUTH: ' service/smtps/log/main/current
 section stop
 # joe stops all that runs as joe, all the time; others get their mail.
 before=$(ls alias/Maildir/new | wc -l)
@@ -341,6 +367,48 @@ def test_users_of_qpasswd(installed):
     """As the run files come, on all ports where somebody logs in."""
     assert installed["pop3"].count("jane sees 0") == 2
     assert "jane hears (235, b'2.7.0 ok, go ahead')" in installed["pop3"]
+
+
+def test_authd_serves_both_kinds_of_users(installed):
+    """Without setuid programs, and nobody else's right to read has grown."""
+    text = installed["authd"]
+    for smtps in (False, True):
+        for user in ("jane", "ann@hosted.example"):
+            assert f"authd says {smtps} {user} 235 535" in text
+    assert "nobody hears 535" in text and "ann sees 0" in text
+    assert re.findall(r"^bin/.*|^plugins/.*", text, re.M) == [
+        "bin/qmail-queue"]
+    assert re.search(r"^srw-rw---- 1 0 +\d+ .* run/authd$", text, re.M)
+    for path in ("/etc/qpasswd", "users/mailboxes.cdb"):
+        assert re.search(rf"^-rw------- 1 0 +0 .* {path}$", text, re.M)
+
+
+def test_authd_has_root_for_its_master_only(installed):
+    text = installed["authd"]
+    assert re.search(r"^ +1 +0 qmail-authd$", text, re.M)
+    assert re.search(r"^ +4 +4242 qmail-authd$", text, re.M)
+    assert "without homes 535 235" in text
+    assert re.search(r"^ +1 root +qmail-authd$", text, re.M)
+
+
+@pytest.mark.parametrize("user,hears", [
+    ("root", "b'0'"), ("qmaild", "b'0'"), ("qmailt", "b''"),
+    ("alias", "b''"), ("joe", "PermissionError")])
+def test_authd_answers_the_server_alone(installed, user, hears):
+    assert f"\n{user} hears {hears}\n" in installed["authd"]
+
+
+def test_nobody_takes_the_place_of_authd(installed):
+    text = installed["authd"]
+    assert text.count("may not") == 10 and " may " not in re.sub(
+        "may not", "", text)
+
+
+def test_authd_that_is_away_lets_nobody_in(installed):
+    text = installed["authd"]
+    assert "others say 235" in text and "a worker died" in text
+    assert "away 454 454" in text and "back 235" in text
+    assert "AUTH: unix:run/authd: file does not exist" in text
 
 
 def test_user_who_stops_everything_stops_nobody_else(installed):

@@ -119,15 +119,18 @@ static char
 answer(struct strv question)
 {
 	struct buf reply = BUF_LIMIT(SASL_REPLY_MAX);
-	struct authd a;
+	struct authd_files files;
+	struct authd a = { .files = &files, .has_private = true };
 	char c;
 
-	authd_init(&a);
+	authd_files_init(&files, false);
+	assert_true(authd_files_load(&files));
+	assert_false(authd_files_load(&files));
 	authd_answer(&a, question, &reply);
 	assert_true(reply.len >= 1);
 	c = reply.data[0];
 	buf_free(&reply);
-	authd_free(&a);
+	authd_files_free(&files);
 	return c;
 }
 
