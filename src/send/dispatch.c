@@ -320,8 +320,13 @@ start_first(struct rspawn *r, struct destination *d, int64_t *when_us)
 			destination_started(r, g);
 			return true;
 		}
-		if (!stand_in_is_classic(r))
+		if (!stand_in_is_classic(r)) {
+			int64_t again_us = (r->now_ms + WORKER_RETRY_MS) * 1000;
+
+			if (again_us < *when_us)
+				*when_us = again_us;
 			return false;
+		}
 	}
 	start_classic(r, g);
 	return true;

@@ -31,6 +31,7 @@ enum {
 	WORKER_LIFE_MS = 3600000,
 	WORKER_IDLE_MS = 10000,    /* without a connection */
 	WORKER_GREETING_MS = 5000, /* then it is another program */
+	WORKER_RETRY_MS = 1000,    /* where the system has no process left */
 	RULES_LOOK_MS = 1000,      /* between looks at changed files */
 	STAND_IN_RETRY_MS = 60000
 };

@@ -14,6 +14,7 @@ from relay_peer import CLOSE, Relay, seconds, stall_at
 from spawn_driver import Spawner, message
 
 ACCEPTED = b"K127.0.0.1 accepted message.\nRemote host said: 250 taken\n"
+STRACE = shutil.which("strace")
 CRASHED = b"Zqmail-remote crashed.\n"
 
 
@@ -35,9 +36,9 @@ class Bench:
         self.home.control("smtproutes", self.routes)
         return relay
 
-    def start(self, env=None):
-        self.spawner = Spawner(
-            self.home, [os.path.join(self.home.bin, "qmail-rspawn")], env=env)
+    def start(self, env=None, wrapper=()):
+        program = os.path.join(self.home.bin, "qmail-rspawn")
+        self.spawner = Spawner(self.home, [*wrapper, program], env=env)
         return self.spawner
 
     def stop(self):
@@ -435,6 +436,28 @@ def test_concurrency_of_a_destination(bench):
     gate.set()
     assert [s.wait(n) for n in range(6)] == [ACCEPTED] * 6
     assert relay.most == 2 and len(other.transactions) == 1
+
+
+@pytest.mark.skipif(STRACE is None, reason="needs strace")
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers do not run under strace")
+def test_delivery_that_finds_no_process_is_tried_again(bench):
+    """... though nothing else happens: the first one waits for its peer."""
+    gate = threading.Event()
+    there = bench.relay(answer=stall_at("DATA", gate))
+    bench.relay("other")
+    s = bench.start(wrapper=[
+        STRACE, "-D", "-o", os.devnull, "-e",
+        "inject=vfork,fork,clone,clone3:error=EAGAIN:when=2"])
+    try:
+        s.send(1, recipient="u1@there.example")
+        h.wait_for(lambda: there.transactions, "the first")
+        assert s.ask(3, messid="x").startswith(b"DInternal")
+        s.send(2, recipient="u2@other.example")
+        assert s.wait(2) == ACCEPTED
+    finally:
+        gate.set()
+    assert s.wait(1) == ACCEPTED
 
 
 @pytest.mark.parametrize("verb", ["greeting", "RCPT", "dot"])
