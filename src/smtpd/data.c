@@ -139,6 +139,9 @@ delivery_receive(struct session *s, struct delivery *d)
 			return QE_TIMEOUT;
 		if (source_peek(&s->in).len == 0)
 			session_flush(s);
+		/* It waits for a word that it will never hear. */
+		if (s->state != SESSION_OPEN)
+			return QE_EOF;
 		arrival_before(&d->arrival, &s->in);
 		r = source_fill(&s->in, deadline);
 		if (r != 0)

@@ -34,6 +34,7 @@ struct running {
 	struct buf *output;
 	struct buf error_line;
 	size_t logged;
+	bool is_lost;         /* its output cannot be read */
 	volatile int failure; /* errno of what kept it from starting */
 };
 
@@ -69,6 +70,9 @@ listen_to(struct running *r, int *fd)
 
 	if (got < 0 && errno == EAGAIN)
 		return;
+	/* What it has said may be a refusal. */
+	if (got < 0 && fd == &r->out_fd)
+		r->is_lost = true;
 	if (got <= 0)
 		io_close(fd);
 	else if (fd == &r->err_fd)
@@ -131,6 +135,8 @@ judge_end(struct running *r, int *result)
 	if (*result != 0)
 		return "says too much";
 	*result = QE_TEMP;
+	if (r->is_lost)
+		return "what it says cannot be read";
 	if (spawn_exit_code(status) < 0)
 		return "crashed";
 	if (spawn_exit_code(status) == PLUGIN_EXIT_EXEC)

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-	CHILD_LOOK_MS = 50,      /* between looks where there are no pidfds */
+	CHILD_LOOK_MS = 50,      /* between looks where nothing tells us */
 	CHILD_DRAIN_MAX = 16,    /* reads after the child's end */
 	CHILD_ASCII_END = 127,   /* this and what follows is not for replies */
 	CHILD_PERMANENT_MAX = 40 /* 11 to 40 are permanent */
@@ -76,18 +76,21 @@ look(struct submit *s, int pidfd, int64_t deadline_ms)
 	siginfo_t info = { .si_pid = 0 };
 	int timeout = submit_child_timeout(deadline_ms);
 	int limit = timeout;
+	bool is_blind;
 	int n;
 
 	if (pidfd < 0 && (limit < 0 || limit > CHILD_LOOK_MS))
 		limit = CHILD_LOOK_MS;
 	n = poll(p, 2, limit);
-	if (n < 0 && errno != EINTR)
-		return QE_SYS;
+	/* For want of memory, say.  The child goes on, and may well queue. */
+	is_blind = n < 0 && errno != EINTR;
+	if (is_blind)
+		clock_sleep_ms(CHILD_LOOK_MS);
 	if (n > 0 && p[0].revents != 0)
 		submit_child_listen(s);
 	if (n > 0 && p[1].revents != 0)
 		return 1;
-	if (pidfd < 0) {
+	if (pidfd < 0 || is_blind) {
 		if (waitid(P_PID, (id_t)s->pid, &info,
 			WEXITED | WNOHANG | WNOWAIT) < 0)
 			return QE_SYS;

@@ -2,6 +2,7 @@
 import glob
 import os
 import re
+import socket
 import time
 
 import pytest
@@ -137,6 +138,14 @@ def test_queue_failures_become_replies(smtpd, code, text, reply):
     s.send("\r\nx\r\n.\r\n")
     assert s.reply() == reply
     assert s.command("NOOP") == "250 2.0.0 ok"
+
+
+def test_client_that_cannot_be_told_to_go_ahead(smtpd):
+    s = smtpd()
+    s.command("MAIL FROM:<s@x.example>", "RCPT TO:<r@a.example>")
+    s.socket.shutdown(socket.SHUT_RD)
+    s.send("DATA\r\n")
+    assert s.exit_code() == 1 and s.queue.messages() == []
 
 
 def test_missing_queue_program(home, smtpd):

@@ -10,6 +10,7 @@
 #include "spool/submit_child.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { LONG_MS = 60000, SHORT_MS = 300 };
@@ -426,6 +427,32 @@ test_default_program(void **state)
 	    r.text, "mail server temporarily rejected message (#4.3.0)");
 }
 
+/* Without poll(2) the child is waited for as well, and not given up. */
+static void
+test_end_that_nothing_tells(void **state)
+{
+	struct submit_result r;
+	struct rlimit files, few;
+	struct submit s;
+
+	(void)state;
+	script("cat >message; cat <&1 >envelope; sleep 0.1; exit 31");
+	assert_int_equal(submit_open(&s), 0);
+	submit_message(&s, STRV("body\n"));
+	submit_sender(&s, STRV("a@b"));
+	submit_recipient(&s, STRV("c@d"));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	few = files;
+	few.rlim_cur = 1; /* poll(2) takes no more than so many */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	submit_close(&s, clock_mono_ms() + LONG_MS, &r);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	assert_true(r.permanent);
+	assert_string_equal(
+	    r.text, "mail server permanently rejected message (#5.3.0)");
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void
 test_timeout_arithmetic(void **state)
 {
@@ -460,6 +487,7 @@ main(void)
 		IN_SCRATCH(test_abort),
 		IN_SCRATCH(test_absent_program),
 		IN_SCRATCH(test_default_program),
+		IN_SCRATCH(test_end_that_nothing_tells),
 		cmocka_unit_test(test_timeout_arithmetic),
 	};
 
