@@ -413,7 +413,7 @@ def test_secrets_are_nowhere_to_be_seen(home, scratch):
         assert client.reply() == OK
         pids = [p for p in glob.glob("/proc/[0-9]*")
                 if is_session(p, home.path)]
-        assert pids
+        assert pids or not ROOT  # who alone may look for them
         for path in pids:
             # Not dumpable: no core file, and no look into its memory.
             assert os.stat(path + "/mem").st_uid == 0

@@ -15,7 +15,7 @@ import home as h
 from home import DEADLINE, wait_for
 from test_tls import certificates, install, service  # noqa: F401 fixtures
 from test_admin_root import DAEMON, NOFILES, RootHome
-from test_tls_pool import workers
+from test_tls_pool import options, workers
 from tls import Service, Slow, TlsSmtpd, context, read_until
 
 SANITIZED = bool(os.environ.get("SANITIZE"))
@@ -242,22 +242,18 @@ def test_client_that_reads_nothing(home, certificates):  # noqa: F811
     """What cannot be sent holds no process for long: not while the server
     waits for it, nor what that has left when it gave up."""
     install(home, certificates[0])
+    # No process but those that have a client.
     service = Service(home, "/usr/bin/timeout", front=["-s"],
-                      arguments=["2", "yes"])
+                      arguments=["2", "yes"],
+                      options=[*options(home), "-n", "1"])
     sock = service.connect()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow_handshake(sock)
-    assert connected(service)
+    assert workers(service)
     service.wait_log(r"tcpserver: end \d+ status")
     # The client is still there, and says nothing.
-    wait_for(lambda: not connected(service), "the end of the connection")
+    wait_for(lambda: not workers(service), "the end of the connection")
     sock.close()
-
-
-def connected(service):  # noqa: F811
-    """The processes that have a client: those that wait have two files."""
-    return [pid for pid in workers(service)
-            if len(os.listdir(f"/proc/{pid}/fd")) > 2]
 
 
 # What a mail server that fell may send where orders are sent to.

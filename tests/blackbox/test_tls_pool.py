@@ -14,26 +14,32 @@ from test_tls import certificates, install, shown  # noqa: F401 a fixture
 from tls import Service, TlsSmtpd, context, read_until, run_client
 
 
+def options(home):
+    """Its home in the arguments of each qmail-tlsd: nothing else tells those
+    of one service from others to an ordinary user."""
+    return ["-c", home.file("control/servercert.pem")]
+
+
 @pytest.fixture
 def service(home, certificates):  # noqa: F811
     install(home, certificates[0])
-    return Service(home, direct=True)
+    return Service(home, options=options(home), direct=True)
 
 
 def tlsd(service):  # noqa: F811
     """Of this service: the pid of each qmail-tlsd and its parent's."""
     found = {}
+    mark = options(service.home)[1].encode()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as f:
                 name, rest = re.match(r"\d+ \((.*)\) \S (\d+)",
                                       f.read()).groups()
-            # As root those that do handshakes are below the home's run/.
-            where = os.readlink(f"/proc/{pid}/cwd")
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
         except OSError:
             continue
-        if name == "qmail-tlsd" and (where + "/").startswith(
-                service.home.path + "/"):
+        if name == "qmail-tlsd" and mark in words:
             found[int(pid)] = int(rest)
     return found
 
@@ -74,7 +80,7 @@ def test_few_processes_for_many(service):  # noqa: F811
 
 def test_one_for_each(home, certificates):  # noqa: F811
     install(home, certificates[0])
-    service = Service(home, options=["-n", "1"])
+    service = Service(home, options=[*options(home), "-n", "1"])
     seen = set()
     for _ in range(5):
         s = TlsSmtpd(service).starttls()
@@ -248,8 +254,8 @@ def test_last_orders(home, certificates):  # noqa: F811
     make_dirs(home.file("run/tls"), 0o700)
     service = SimpleNamespace(home=home)
     script = home.spawn(
-        [os.path.join(home.bin, "qmail-tls"), "-r", "/usr/bin/python3", "-c",
-         LAST_ORDERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [os.path.join(home.bin, "qmail-tls"), "-r", *options(home),
+         "/usr/bin/python3", "-c", LAST_ORDERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE)
     assert script.stdout.readline() == b"b'+'\n", script.stderr.read()
     pid = master(service)
