@@ -83,7 +83,8 @@ tickets_find(const struct tickets *t, const unsigned char name[TICKET_NAME])
 static bool
 is_young(const struct tickets *t, int64_t now)
 {
-	return t->count > 0 && now - t->keys[0].created < TICKETS_ROTATE;
+	return t->count > 0 && t->keys[0].created <= now + FUTURE_MAX &&
+	       now - t->keys[0].created < TICKETS_ROTATE;
 }
 
 /* A new key in front; the oldest goes. */

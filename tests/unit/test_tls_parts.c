@@ -267,6 +267,30 @@ test_tickets_without_a_file(void **state)
 	unit_remove(dir);
 }
 
+/* A clock that was years ahead for a while: its key does not last as long. */
+static void
+test_tickets_clock_set_back(void **state)
+{
+	struct tickets t = { .count = 0 };
+	bool saved;
+
+	(void)state;
+	assert_int_equal(
+	    tickets_refresh(&t, "/nonexistent", 900000000, &saved), 0);
+	t.looked = 0;
+	assert_int_equal(
+	    tickets_refresh(&t, "/nonexistent", 100000000, &saved), 0);
+	assert_int_equal(t.keys[0].created, 100000000);
+	/* Tickets that were made with it are still good. */
+	assert_int_equal(t.count, 2);
+	assert_int_equal(t.keys[1].created, 900000000);
+	/* By some seconds is nothing. */
+	t.looked = 0;
+	assert_int_equal(
+	    tickets_refresh(&t, "/nonexistent", 99999990, &saved), 0);
+	assert_int_equal(t.keys[0].created, 100000000);
+}
+
 static void
 test_request(void **state)
 {
@@ -344,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_tickets_form),
 		cmocka_unit_test(test_tickets_rotate),
 		cmocka_unit_test(test_tickets_without_a_file),
+		cmocka_unit_test(test_tickets_clock_set_back),
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_request_refusals),
 	};
