@@ -9,4 +9,4 @@ obj.qmail-tlsd   := $(addprefix tls/,qmail-tlsd.o tickets.o jail.o \
 	context.o store.o wire.o serve.o pool.o master.o request.o client.o)
 lib.qmail-tlsd   := -lssl -lcrypto
 
-TESTABLE += tls/tickets.o tls/request.o tls/pool.o
+TESTABLE += tls/tickets.o tls/request.o tls/pool.o tls/store.o

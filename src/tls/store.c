@@ -58,16 +58,20 @@ read_key(const char *path, struct buf *out, char why[CONTEXT_TEXT_MAX])
 	return r;
 }
 
+/* NULL, and again: it may be another time, with the same file. */
 static SSL_CTX *
-load(struct store *s, const char *path)
+load(struct store *s, const char *path, bool *again)
 {
 	struct buf pem = BUF_LIMIT(CONTEXT_PEM_MAX);
 	char why[CONTEXT_TEXT_MAX];
 	SSL_CTX *ctx = NULL;
+	int r;
 
 	/* At once and for good: a buffer that moves leaves copies behind. */
 	buf_reserve(&pem, CONTEXT_PEM_MAX);
-	if (read_key(path, &pem, why) == 0)
+	r = read_key(path, &pem, why);
+	*again = r == QE_NOMEM || (r == QE_SYS && error_is_temporary(errno));
+	if (r == 0)
 		ctx = context_server(s->settings, buf_view(&pem), why);
 	buf_free_secret(&pem);
 	if (ctx == NULL)
@@ -90,6 +94,7 @@ refresh_entry(struct store *s, struct store_entry *e, const char *path)
 {
 	struct stat st;
 	SSL_CTX *ctx;
+	bool again;
 
 	if (stat(path, &st) < 0) {
 		bool absent = errno == ENOENT;
@@ -104,8 +109,8 @@ refresh_entry(struct store *s, struct store_entry *e, const char *path)
 	if (e->was_seen && is_same(&st, &e->seen))
 		return;
 	e->seen = st;
-	e->was_seen = true;
-	ctx = load(s, path);
+	ctx = load(s, path, &again);
+	e->was_seen = !again;
 	if (ctx == NULL)
 		return;
 	set(s, e, ctx);
@@ -189,6 +194,7 @@ list(struct store *s, DIR *dir)
 	const struct dirent *entry;
 	char name[STORE_NAME_MAX + 1];
 	size_t old = s->count;
+	bool is_full = false;
 
 	while ((entry = readdir(dir)) != NULL) {
 		struct store_entry *e;
@@ -199,11 +205,12 @@ list(struct store *s, DIR *dir)
 		s->count = old; /* only these are sorted */
 		e = find(s, name);
 		s->count = all;
-		if (e == NULL)
+		if (e == NULL && !is_full)
 			e = add(s, name);
 		if (e == NULL)
-			break;
-		e->is_there = true;
+			is_full = true; /* those that are known stay */
+		else
+			e->is_there = true;
 	}
 	qsort(s->names, s->count, sizeof(*s->names), compare);
 }

@@ -3,6 +3,7 @@
 #include "smtp/tls_order.h"
 #include "tls/request.h"
 #include "tls/tickets.h"
+#include "tls_contexts.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "smtp/tls_order.h"
 #include "tls/pool.h"
+#include "tls_contexts.h"
 #include "unit.h"
 
 #include <poll.h>
