@@ -112,6 +112,15 @@ item_link(struct item *item)
 	return QQ_OK;
 }
 
+enum queue_exit
+item_check_mess(const struct item *item)
+{
+	struct stat st;
+
+	return fstat(item->mess_fd, &st) == 0 && st.st_nlink > 0 ? QQ_OK
+								 : QQ_MESS;
+}
+
 /*
  * The other way round, so that every step leaves one of the known states.
  *

@@ -30,6 +30,11 @@ enum queue_exit item_add_envelope(
     struct item *item, const char *data, size_t len);
 /* The link that makes it a message of the queue; not durable yet. */
 enum queue_exit item_link(struct item *item);
+/*
+ * A clock that jumps makes the file one that nobody has touched for long, and
+ * qmail-send has such removed: then there is a name in todo/, but no message.
+ */
+enum queue_exit item_check_mess(const struct item *item);
 void item_undo(const struct item *item);
 
 #endif

@@ -203,7 +203,8 @@ commit(struct arrival *a)
 		return code;
 	if (a->copy.has_intd && io_sync(a->copy.intd_fd) != 0)
 		return QQ_TODO;
-	return io_sync(a->own.intd_fd) == 0 ? QQ_OK : QQ_TODO;
+	return io_sync(a->own.intd_fd) == 0 ? item_check_mess(&a->own)
+					    : QQ_TODO;
 }
 
 /*

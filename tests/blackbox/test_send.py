@@ -17,6 +17,7 @@ import time
 
 import pytest
 
+import queue_tools
 from home import DEADLINE, TEST_UID, stop, wait_for, write_file
 
 SPAWNER = r'''#!/usr/bin/python3
@@ -1314,6 +1315,22 @@ def test_empty_envelope_is_cleaned(either):
     assert not b.exists("intd", ids[0]) and not b.exists("todo", ids[0])
     time.sleep(0.1)
     assert b.ids() == b.ids("todo") == sorted(ids[1:])
+
+
+def test_message_that_is_cleaned_while_it_comes_in_is_not_taken(bench):
+    """A clock that jumps, after a day of sleep, makes every file old."""
+    b = bench
+    process, message, envelope = queue_tools.start(b.home)
+    queue_tools.feed(message, b"Subject: x\n\n")
+    wait_for(lambda: b.ids(), "the message")
+    ident = b.only_id()
+    old = int(time.time()) - 129700
+    os.utime(b.path("mess", ident), (old, old))
+    b.start()
+    wait_for(lambda: not b.ids(), "the cleaning")
+    queue_tools.feed(envelope, queue_tools.ENVELOPE)
+    assert process.wait(DEADLINE) == 64
+    assert b.ids("todo") == b.ids("intd") == []
 
 
 def test_leftover_in_mess_is_cleaned(bench):
