@@ -5,6 +5,7 @@
  */
 #include "auth/authd_worker.h"
 #include "auth/authd.h"
+#include "auth/authd_jail.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/die.h"
@@ -125,6 +126,8 @@ authd_work(const struct authd_work *w)
 	become(w);
 	end_with_master(w);
 	watch = open_watch(w->listener);
+	if (authd_jail(w->by_root) != 0)
+		die_errno(EX_TEMPORARY, "unable to limit system calls");
 	for (unsigned i = 0; i < AUTHD_QUESTIONS;) {
 		struct epoll_event event;
 		enum authd_news news;

@@ -35,7 +35,7 @@ obj.qpasswd  := auth/qpasswd.o auth/qpasswd_edit.o auth/qpasswd_file.o \
 mode.qpasswd := 0755
 
 obj.qmail-authd  := auth/qmail-authd.o auth/authd_worker.o auth/authd.o \
-	auth/authd_files.o $(auth.common) \
+	auth/authd_files.o auth/authd_jail.o $(auth.common) \
 	auth/qpasswd_file.o auth/qpasswd_index.o auth/qpasswd_check.o auth/proof.o \
 	auth/proof_digest.o auth/proof_file.o auth/proof_scram.o \
 	auth/identity.o auth/password.o

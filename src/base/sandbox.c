@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -39,7 +40,7 @@ enum { SANITIZED = 0 };
 #endif
 
 /* Instructions around the comparisons; of an option's call and level. */
-enum { HEAD = 3, TAIL = 2, OPTIONS = 4 };
+enum { HEAD = 3, TAIL = 2, OPTIONS = 4, READING = 4 };
 
 enum { LITTLE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
 
@@ -219,4 +220,23 @@ sandbox_options(int level, const int *names, size_t count)
 	    (uint8_t)(count + 1));
 	*next++ = load_argument(2);
 	return install(code, HEAD + OPTIONS + filter_any(next, names, count));
+}
+
+int
+sandbox_reading(void)
+{
+	const uint32_t more = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+	struct sock_filter code[HEAD + READING + TAIL];
+	struct sock_filter *next = code + HEAD;
+	int r = begin(0);
+
+	if (r != 0)
+		return r;
+	filter_head(code, READING);
+	*next++ =
+	    instruction(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, READING);
+	*next++ = load_argument(2);
+	*next++ = instruction(BPF_ALU | BPF_AND | BPF_K, more, 0, 0);
+	*next++ = instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+	return install(code, HEAD + READING + filter_any(next, NULL, 0));
 }

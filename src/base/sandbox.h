@@ -36,5 +36,10 @@ int sandbox_calls_more(const int *calls, size_t count);
  * To be called before sandbox_calls, with the same result.
  */
 int sandbox_options(int level, const int *names, size_t count);
+/*
+ * From now on openat(2) opens for reading only and makes nothing; the same
+ * order and results.  open(2) is not to be among the calls.
+ */
+int sandbox_reading(void);
 
 #endif
