@@ -86,7 +86,8 @@ find_mailbox(
 	if (r != 0) {
 		warn("%s", err.text);
 	} else {
-		r = login_find_in(f->hashes, buf_view(&address), found);
+		r = login_find_in(
+		    f->hashes, &f->lot, buf_view(&address), found);
 		if (r != 0 && r != QE_ABSENT)
 			warn("%s: %s", f->mailboxes.path, error_result_text(r));
 	}
@@ -108,7 +109,8 @@ ask_mailboxes(const struct authd_files *f, const struct credentials *given)
 	if (find_mailbox(f, given->login, &login) != 0)
 		return EX_TEMPORARY;
 	match =
-	    password_matches(given->a, login.hash == NULL ? "" : login.hash);
+	    password_matches(given->a, login.hash == NULL ? "" : login.hash) &&
+	    login.known;
 	login_free(&login);
 	return match ? 0 : CHECK_REFUSED;
 }

@@ -20,6 +20,7 @@ authd_files_init(struct authd_files *f, bool by_root)
 		.mailboxes.path = LOGINS_CDB,
 		.text = BUF_LIMIT(QPASSWD_MAX),
 	};
+	lot_init(&f->lot);
 }
 
 void
@@ -77,7 +78,8 @@ load_homes(struct authd_files *f)
 	else if (r != 0 && r != QE_ABSENT)
 		warn("%s: %s", f->homes.path, error_result_text(r));
 	if (r == 0) {
-		r = qpasswd_index_make(buf_view(&f->text), &f->index, &line);
+		r = qpasswd_index_make(
+		    buf_view(&f->text), &f->lot, &f->index, &line);
 		if (r != 0)
 			warn("%s line %u: %s", f->homes.path, line,
 			    error_result_text(r));

@@ -24,6 +24,7 @@ struct authd_file {
 };
 
 struct authd_files {
+	struct lot lot;
 	struct authd_file homes; /* /etc/qpasswd, or users/qpasswd */
 	struct buf text;
 	struct qpasswd_index index;  /* of text, which it borrows */

@@ -20,6 +20,7 @@
 #include "conf/control.h"
 #include "conf/logins.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static bool
@@ -54,6 +55,9 @@ find(const char *login, struct buf *address, struct login *found)
 	if (chdir(program_home()) < 0)
 		die_errno(
 		    EX_TEMPORARY, "unable to switch to %s", program_home());
+	/* Where nobody has a mailbox, there is nobody to hide. */
+	if (access(LOGINS_CDB, F_OK) != 0 && errno == ENOENT)
+		_exit(CHECK_REFUSED);
 	add_address(address, login);
 	r = address->err;
 	if (r == 0)
@@ -93,7 +97,9 @@ main(int argc, char **argv)
 	run_guard();
 	run_read_credentials(&given);
 	find(given.login, &address, &login);
-	match = password_matches(given.a, login.hash == NULL ? "" : login.hash);
+	match =
+	    password_matches(given.a, login.hash == NULL ? "" : login.hash) &&
+	    login.known;
 	credentials_wipe(&given);
 	if (!match || !is_clear())
 		_exit(CHECK_REFUSED);

@@ -32,8 +32,10 @@ find_user(struct strv login, struct qpasswd_user *user)
 	const char *path = by_root ? QPASSWD_PATH : QPASSWD_PRIVATE;
 	struct buf text = BUF_LIMIT(QPASSWD_MAX);
 	unsigned line = 0;
+	struct lot lot;
 	int r = 0;
 
+	lot_init(&lot);
 	if (!by_root && chdir(program_home()) != 0)
 		die_errno(EX_TEMPORARY, "unable to enter %s", program_home());
 	r = qpasswd_read(path, geteuid(), &text);
@@ -42,7 +44,7 @@ find_user(struct strv login, struct qpasswd_user *user)
 		    "%s: must be a file of root or its user, closed to others",
 		    path);
 	if (r == 0)
-		r = qpasswd_find(buf_view(&text), login, user, &line);
+		r = qpasswd_find(buf_view(&text), &lot, login, user, &line);
 	buf_free(&text);
 	if (r == QE_ABSENT) /* no file, or nobody in it */
 		_exit(CHECK_REFUSED);

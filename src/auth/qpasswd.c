@@ -91,8 +91,9 @@ static void
 edit_find(const struct edit *e, struct strv text, const char *login,
     struct qpasswd_user *user)
 {
+	const struct lot lot = { .key = { 0 } };
 	unsigned line = 0;
-	int r = qpasswd_find(text, strv_of(login), user, &line);
+	int r = qpasswd_find(text, &lot, strv_of(login), user, &line);
 
 	if (r == QE_SYNTAX)
 		die(EX_PERMANENT, "%s line %u: makes no sense", e->path, line);

@@ -164,41 +164,53 @@ qpasswd_set_user(
 	return r;
 }
 
+/* Whom it may be: the user himself, and who stands in for him. */
+struct search {
+	struct qpasswd_line hit, next;
+	uint64_t distance; /* of next from the place that the login draws */
+};
+
 /* The whole file is read, wherever the user stands in it. */
 static int
-search(struct strv text, struct strv login, struct qpasswd_line *first,
-    struct qpasswd_line *hit, unsigned *line)
+search(struct strv text, const struct lot *lot, struct strv login,
+    struct search *s, unsigned *line)
 {
+	uint64_t place = lot_draw(lot, login);
 	struct qpasswd_reader r;
 	int result;
 
 	qpasswd_reader_init(&r, text);
 	while ((result = qpasswd_next(&r)) == 0) {
+		uint64_t distance;
+
 		if (r.line.user.len == 0)
 			continue;
-		if (first->number == 0)
-			*first = r.line;
-		if (hit->number == 0 && strv_eq(r.line.user, login))
-			*hit = r.line;
+		distance = lot_draw(lot, r.line.user) - place;
+		if (s->next.number == 0 || distance < s->distance) {
+			s->next = r.line;
+			s->distance = distance;
+		}
+		if (s->hit.number == 0 && strv_eq(r.line.user, login))
+			s->hit = r.line;
 	}
 	*line = r.line.number;
 	return result == QE_EOF ? 0 : result;
 }
 
 int
-qpasswd_find(struct strv text, struct strv login, struct qpasswd_user *out,
-    unsigned *line)
+qpasswd_find(struct strv text, const struct lot *lot, struct strv login,
+    struct qpasswd_user *out, unsigned *line)
 {
-	struct qpasswd_line first = { .number = 0 }, hit = { .number = 0 };
-	int r = search(text, login, &first, &hit, line);
+	struct search s = { .distance = 0 };
+	int r = search(text, lot, login, &s, line);
+	bool known = s.hit.number != 0;
 
 	if (r != 0)
 		return r;
-	if (first.number == 0)
+	if (s.next.number == 0)
 		return QE_ABSENT;
-	*line = hit.number != 0 ? hit.number : first.number;
-	return qpasswd_set_user(
-	    hit.number != 0 ? &hit : &first, hit.number != 0, out);
+	*line = known ? s.hit.number : s.next.number;
+	return qpasswd_set_user(known ? &s.hit : &s.next, known, out);
 }
 
 void

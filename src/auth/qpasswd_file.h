@@ -11,6 +11,7 @@
 #define AUTH_QPASSWD_FILE_H
 
 #include "base/buf.h"
+#include "base/lot.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -60,12 +61,12 @@ int qpasswd_read(const char *path, uid_t owner, struct buf *out);
 /* The same for a name below an open directory, links not followed. */
 int qpasswd_read_at(int dir, const char *name, uid_t owner, struct buf *out);
 /*
- * Finds login, or else the first user there is, with known false.  0;
- * QE_ABSENT (no user at all); QE_SYNTAX with *line; QE_NOMEM, QE_LIMIT.
- * The ids in the file are numbers.
+ * Finds login, or else the user next to the place that it draws, with known
+ * false.  0; QE_ABSENT (no user at all); QE_SYNTAX with *line; QE_NOMEM,
+ * QE_LIMIT.  The ids in the file are numbers.
  */
-int qpasswd_find(struct strv text, struct strv login, struct qpasswd_user *out,
-    unsigned *line);
+int qpasswd_find(struct strv text, const struct lot *lot, struct strv login,
+    struct qpasswd_user *out, unsigned *line);
 /* The user of a line: 0, QE_SYNTAX (the ids), QE_NOMEM, QE_LIMIT. */
 int qpasswd_set_user(
     const struct qpasswd_line *line, bool known, struct qpasswd_user *out);

@@ -48,28 +48,84 @@ keep(struct qpasswd_index *index, size_t *room, const struct qpasswd_line *line)
 	return 0;
 }
 
-int
-qpasswd_index_make(struct strv text, struct qpasswd_index *out, unsigned *line)
+static int
+compare_places(const void *left, const void *right)
+{
+	const struct qpasswd_place *a = left, *b = right;
+
+	if (a->place != b->place)
+		return a->place < b->place ? -1 : 1;
+	return a->line->number < b->line->number
+		   ? -1
+		   : a->line->number > b->line->number;
+}
+
+static int
+draw(struct qpasswd_index *index)
+{
+	index->places = calloc(index->count, sizeof(*index->places));
+	if (index->places == NULL)
+		return QE_NOMEM;
+	for (size_t i = 0; i < index->count; i++)
+		index->places[i] = (struct qpasswd_place){
+			lot_draw(&index->lot, index->lines[i].user),
+			&index->lines[i]
+		};
+	qsort(index->places, index->count, sizeof(*index->places),
+	    compare_places);
+	return 0;
+}
+
+static int
+read_lines(struct strv text, struct qpasswd_index *out, unsigned *line)
 {
 	struct qpasswd_reader r;
 	size_t room = 0;
 	int result;
 
-	*out = (struct qpasswd_index){ .lines = NULL };
 	qpasswd_reader_init(&r, text);
 	while ((result = qpasswd_next(&r)) == 0)
 		if (r.line.user.len > 0 &&
 		    (result = keep(out, &room, &r.line)) != 0)
 			break;
 	*line = r.line.number;
-	if (result != QE_EOF) {
-		qpasswd_index_free(out);
-		return result;
-	}
-	if (out->count > 0)
+	return result == QE_EOF ? 0 : result;
+}
+
+int
+qpasswd_index_make(struct strv text, const struct lot *lot,
+    struct qpasswd_index *out, unsigned *line)
+{
+	int r;
+
+	*out = (struct qpasswd_index){ .lot = *lot };
+	r = read_lines(text, out, line);
+	if (r == 0 && out->count > 0) {
 		qsort(
 		    out->lines, out->count, sizeof(*out->lines), compare_lines);
-	return 0;
+		r = draw(out);
+	}
+	if (r != 0)
+		qpasswd_index_free(out);
+	return r;
+}
+
+/* Who stands in for a login: the next one on the circle. */
+static const struct qpasswd_line *
+next_to(const struct qpasswd_index *index, struct strv login)
+{
+	uint64_t place = lot_draw(&index->lot, login);
+	size_t low = 0, high = index->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->places[middle].place < place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return index->places[low == index->count ? 0 : low].line;
 }
 
 /* The first line of that user, or NULL. */
@@ -95,19 +151,22 @@ int
 qpasswd_index_find(const struct qpasswd_index *index, struct strv login,
     struct qpasswd_user *out, unsigned *line)
 {
-	const struct qpasswd_line *hit = search(index, login);
+	const struct qpasswd_line *hit, *next;
 
 	if (index->count == 0)
 		return QE_ABSENT;
-	*line = hit == NULL ? index->first.number : hit->number;
-	return qpasswd_set_user(
-	    hit == NULL ? &index->first : hit, hit != NULL, out);
+	hit = search(index, login);
+	next = next_to(index, login);
+	*line = hit == NULL ? next->number : hit->number;
+	return qpasswd_set_user(hit == NULL ? next : hit, hit != NULL, out);
 }
 
 void
 qpasswd_index_free(struct qpasswd_index *index)
 {
 	free(index->lines);
+	free(index->places);
 	index->lines = NULL;
+	index->places = NULL;
 	index->count = 0;
 }

@@ -101,25 +101,81 @@ login_parse_value(struct strv value, struct login *out)
 	return 0;
 }
 
-int
-login_find_in(struct cdb_reader *reader, struct strv address, struct login *out)
+void
+login_standin_key(unsigned i, struct buf *key)
 {
-	struct buf key = BUF_LIMIT(LOGIN_LINE_MAX);
-	struct strv value;
-	int r;
+	buf_add_char(key, '\0');
+	buf_add_char(key, (char)('0' + i));
+}
 
-	buf_add_lower(&key, address);
-	if (key.err == QE_LIMIT) {
-		buf_free(&key);
-		return QE_ABSENT;
-	}
-	r = key.err;
-	if (r == 0)
-		r = cdb_reader_find(reader, buf_view(&key), &value);
+uint64_t
+login_standin_place(unsigned i)
+{
+	return UINT64_MAX / LOGINS_STANDINS * i;
+}
+
+/* The one whose part of the circle the address draws. */
+static unsigned
+draw_standin(const struct lot *lot, struct strv address)
+{
+	uint64_t place = lot_draw(lot, address);
+
+	return (unsigned)(place / (UINT64_MAX / LOGINS_STANDINS + 1));
+}
+
+static int
+find_key(struct cdb_reader *reader, struct strv key, struct login *out)
+{
+	struct strv value;
+	int r = cdb_reader_find(reader, key, &value);
+
 	if (r == 0)
 		r = login_parse_value(value, out);
-	buf_free(&key);
 	return r == QE_SYNTAX ? QE_CORRUPT : r;
+}
+
+/* Both are looked up, whichever is wanted. */
+static int
+find_both(struct cdb_reader *reader, const struct lot *lot, struct strv address,
+    struct login *out)
+{
+	struct login standin = { .hash = NULL };
+	struct buf key = BUF_INIT;
+	int r = find_key(reader, address, out);
+	int other;
+
+	login_standin_key(draw_standin(lot, address), &key);
+	other =
+	    key.err != 0 ? key.err : find_key(reader, buf_view(&key), &standin);
+	buf_free(&key);
+	if (r == 0) {
+		out->known = true;
+		login_free(&standin);
+		return 0;
+	}
+	if (r == QE_ABSENT && other == 0)
+		*out = standin;
+	else
+		login_free(&standin);
+	return r == QE_ABSENT ? other : r;
+}
+
+int
+login_find_in(struct cdb_reader *reader, const struct lot *lot,
+    struct strv address, struct login *out)
+{
+	struct buf key = BUF_LIMIT(LOGIN_LINE_MAX);
+	int r;
+
+	*out = (struct login){ .hash = NULL };
+	if (strv_find(address, '\0') != STRV_NPOS) /* a stand-in's key */
+		return QE_ABSENT;
+	buf_add_lower(&key, address);
+	r = key.err;
+	if (r == 0)
+		r = find_both(reader, lot, buf_view(&key), out);
+	buf_free(&key);
+	return r == QE_LIMIT ? QE_ABSENT : r;
 }
 
 int
@@ -127,9 +183,11 @@ login_find(const char *path, struct strv address, struct login *out)
 {
 	struct cdb_reader *reader = NULL;
 	int r = cdb_reader_open(path, &reader);
+	struct lot lot;
 
+	lot_init(&lot);
 	if (r == 0)
-		r = login_find_in(reader, address, out);
+		r = login_find_in(reader, &lot, address, out);
 	cdb_reader_free(&reader);
 	return r;
 }

@@ -43,26 +43,87 @@ site_compile_users(void)
 		    path, SITE_ASSIGN);
 }
 
+/* Those that stand in for unknown addresses (conf/logins.h). */
+struct standins {
+	struct lot lot;
+	struct {
+		struct strv line; /* empty: nobody yet */
+		uint64_t distance;
+	} next[LOGINS_STANDINS];
+};
+
+static void
+consider(struct standins *s, struct strv line, struct strv address)
+{
+	uint64_t drawn = lot_draw(&s->lot, address);
+
+	for (unsigned i = 0; i < LOGINS_STANDINS; i++) {
+		uint64_t distance = drawn - login_standin_place(i);
+
+		if (s->next[i].line.len > 0 && distance >= s->next[i].distance)
+			continue;
+		s->next[i].line = line;
+		s->next[i].distance = distance;
+	}
+}
+
+static int
+add_record(struct cdb_writer *writer, struct strv line, struct standins *s,
+    struct buf *key, struct buf *value)
+{
+	int r;
+
+	buf_reset(key);
+	buf_reset(value);
+	r = login_parse_line(line, key, value);
+	if (r != 0)
+		return r;
+	consider(s, line, buf_view(key));
+	return cdb_writer_add(writer, buf_view(key), buf_view(value));
+}
+
+static int
+add_standins(struct cdb_writer *writer, const struct standins *s,
+    struct buf *key, struct buf *value)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < LOGINS_STANDINS; i++) {
+		if (s->next[i].line.len == 0)
+			return 0;
+		buf_reset(key);
+		buf_reset(value);
+		r = login_parse_line(s->next[i].line, key, value);
+		buf_reset(key);
+		login_standin_key(i, key);
+		if (r == 0)
+			r = key->err;
+		if (r == 0)
+			r = cdb_writer_add(
+			    writer, buf_view(key), buf_view(value));
+	}
+	return r;
+}
+
 static int
 add_logins(struct cdb_writer *writer, struct strv text, unsigned *number)
 {
 	struct buf key = BUF_LIMIT(LOGIN_LINE_MAX);
 	struct buf value = BUF_LIMIT(LOGIN_LINE_MAX);
+	struct standins standins = { .next[0].distance = 0 };
 	int r = 0;
 
+	lot_init(&standins.lot);
 	while (r == 0 && text.len > 0) {
 		struct strv line = strv_cut(&text, '\n', NULL);
 
 		++*number;
 		if (line.len == 0 || line.ptr[0] == '#')
 			continue;
-		buf_reset(&key);
-		buf_reset(&value);
-		r = login_parse_line(line, &key, &value);
-		if (r == 0)
-			r = cdb_writer_add(
-			    writer, buf_view(&key), buf_view(&value));
+		r = add_record(writer, line, &standins, &key, &value);
 	}
+	if (r == 0)
+		r = add_standins(writer, &standins, &key, &value);
 	buf_free(&key);
 	buf_free_secret(&value);
 	return r;

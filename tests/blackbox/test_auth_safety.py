@@ -13,8 +13,8 @@ import pytest
 from auth_home import (HASHED, PASSWORDS, Scram, add_logins, b64, cram,
                        packets, start_authd)
 from hash_work import HashWork
-from home import (DEADLINE, ROOT, ids_arguments, make_dirs, wait_for,
-                  write_file)
+from home import (DEADLINE, ROOT, TEST_GID, TEST_UID, ids_arguments, make_dirs,
+                  wait_for, write_file)
 from smtpd_driver import Queue, Smtpd
 
 JOE = PASSWORDS["joe"]
@@ -361,6 +361,46 @@ def test_unknown_login_costs_a_whole_hash_of_the_resident(home, hash_work):
         for sasl, costs in COSTS.items():
             assert hash_work.of(
                 lambda who=login, how=sasl: refused(who, how)) == [costs]
+
+
+def test_unknown_logins_cost_what_users_cost(home, scratch, hash_work):
+    """Users with one password and with three: nobody stands out."""
+    users = [f"user{i}" for i in range(10)]
+    base = home.file("virtual")
+    for i, login in enumerate(users):
+        where = make_dirs(os.path.join(base, login), 0o700)
+        write_file(os.path.join(where, ".qpasswd"),
+                   "one\ntwo\nthree\n" if i % 2 else "one\n", 0o600)
+    write_file(home.file("users", "qpasswd"),
+               f"[{base}:{TEST_UID}:{TEST_GID}]\n" +
+               "".join(f"{u}:{u}\n" for u in users), 0o600)
+    start_authd(home, None, **hash_work.environment)
+    facts = write_file(os.path.join(scratch, "facts"), FACTS, 0o600)
+    proof = "A" * 43 + "="
+
+    def resident(login):
+        with packets(home.file("authd")) as s:
+            s.send(f"scram-sha-256\0{login}\0{proof}\0\0{FACTS}".encode())
+            assert s.recv(100) == b"1"
+
+    def program(login):
+        assert check(home, "checkqpasswd", login, proof, "/proc/self/fd/4",
+                     "scram-sha-256", facts=facts,
+                     env=hash_work.environment) == 1
+
+    def cost(how, login):
+        return len(hash_work.of(lambda: how(login)))
+
+    assert [cost(resident, u) for u in users[:2]] == [1, 3]
+    seen = {}
+    for i in range(500):
+        seen.setdefault(cost(resident, f"nobody{i}"), f"nobody{i}")
+        if len(seen) == 2:
+            break
+    assert set(seen) == {1, 3}
+    # Always the same for one, whoever is asked.
+    for hashes, login in seen.items():
+        assert cost(resident, login) == cost(program, login) == hashes
 
 
 # -- where secrets are not -----------------------------------------------

@@ -365,6 +365,33 @@ def test_unknown_address_costs_a_hash(joe, scratch):
     assert known == unknown and len(known) == 1 and known[0][0] == "crypt"
 
 
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers want to be the first library")
+def test_unknown_addresses_cost_what_addresses_cost(site, scratch):
+    """Where hashes are of two kinds, neither tells who exists."""
+    kinds = {rounds: f"$5$rounds={rounds}$abcdefgh$" + "x" * 43
+             for rounds in (1000, 2000)}
+    for i in range(10):
+        mailbox(site, "-H", kinds[1000 * (1 + i % 2)], "add", f"box{i}@{D}",
+                check=True)
+    work = HashWork(scratch)
+
+    def cost(name):
+        found = work.of(lambda: refuse(site, f"{name}@{D}", work))
+        assert len(found) == 1
+        return found[0][2]
+
+    assert {cost("box0"), cost("box1")} == {"rounds=1000", "rounds=2000"}
+    seen = {}
+    for i in range(500):
+        seen.setdefault(cost(f"nobody{i}"), f"nobody{i}")
+        if len(seen) == 2:
+            break
+    assert set(seen) == {"rounds=1000", "rounds=2000"}
+    # Always the same for one.
+    assert all(cost(name) == rounds for rounds, name in seen.items())
+
+
 def refuse(home, address, work):
     assert login(home, address, "wrong horse", **work.environment)[0] == 1
 

@@ -12,8 +12,9 @@ static bool
 knows(struct strv text, struct strv login)
 {
 	struct qpasswd_user user;
+	const struct lot lot = { .key = { 1 } };
 	unsigned line = 0;
-	int r = qpasswd_find(text, login, &user, &line);
+	int r = qpasswd_find(text, &lot, login, &user, &line);
 	bool known = r == 0 && user.known;
 
 	require(r == 0 || r == QE_SYNTAX || r == QE_ABSENT || r == QE_LIMIT);

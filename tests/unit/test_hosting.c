@@ -169,6 +169,79 @@ test_logins(void **state)
 	assert_int_equal(parse("a:b:1:1:x", &login), QE_SYNTAX);
 }
 
+/* users/mailboxes.cdb of these lines, with or without stand-ins. */
+static void
+write_logins(const char *const *records, size_t count, unsigned standins)
+{
+	struct buf key = BUF_INIT, value = BUF_INIT;
+	struct cdb_writer *writer = NULL;
+
+	assert_int_equal(cdb_writer_open("logins.tmp", 0600, &writer), 0);
+	for (unsigned i = 0; i < count + standins; i++) {
+		buf_reset(&key);
+		buf_reset(&value);
+		assert_int_equal(
+		    login_parse_line(strv_of(records[i % count]), &key, &value),
+		    0);
+		if (i >= count) {
+			buf_reset(&key);
+			login_standin_key(i - (unsigned)count, &key);
+		}
+		assert_int_equal(
+		    cdb_writer_add(writer, buf_view(&key), buf_view(&value)),
+		    0);
+	}
+	assert_int_equal(cdb_writer_commit(&writer, "logins.cdb"), 0);
+	buf_free(&key);
+	buf_free(&value);
+}
+
+static void
+test_logins_found(void **state)
+{
+	static const char *const records[] = { "a@b.example:$one:1:2:/a",
+		"b@b.example:$two:3:4:/b" };
+	struct login login;
+
+	(void)state;
+	assert_int_equal(
+	    login_find("no.cdb", STRV("a@b.example"), &login), QE_ABSENT);
+	write_logins(records, 2, LOGINS_STANDINS);
+	assert_int_equal(
+	    login_find("logins.cdb", STRV("A@B.example"), &login), 0);
+	assert_true(login.known);
+	assert_string_equal(login.hash, "$one");
+	assert_int_equal(login.uid, 1);
+	login_free(&login);
+	for (int i = 0; i < 200; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "c%d@b.example", i);
+		assert_int_equal(
+		    login_find("logins.cdb", strv_of(address), &login), 0);
+		assert_false(login.known);
+		assert_true(login.uid == 1 || login.uid == 3);
+		login_free(&login);
+	}
+	/* One made by an older program, and no address at all. */
+	write_logins(records, 2, 0);
+	assert_int_equal(
+	    login_find("logins.cdb", STRV("b@b.example"), &login), 0);
+	assert_true(login.known);
+	login_free(&login);
+	assert_int_equal(
+	    login_find("logins.cdb", STRV("c@b.example"), &login), QE_ABSENT);
+	write_logins(records, 2, LOGINS_STANDINS);
+	assert_int_equal(login_find("logins.cdb",
+			     STRV("\0"
+				  "0"),
+			     &login),
+	    QE_ABSENT);
+	unit_write("logins.cdb", STRV("nonsense"));
+	assert_int_equal(
+	    login_find("logins.cdb", STRV("b@b.example"), &login), QE_CORRUPT);
+}
+
 static void
 test_values(void **state)
 {
@@ -243,6 +316,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_lines_that_are_too_many, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_logins),
+		cmocka_unit_test_setup_teardown(
+		    test_logins_found, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test_setup_teardown(
 		    test_dotfiles, scratch_enter, scratch_leave),

@@ -8,6 +8,8 @@
 	"jane@a.example:/srv/jane\n[/srv/b:1003:1004]\nbob:bob  \n"            \
 	"joe:second\n"
 
+static const struct lot LOT = { .key = { 3 } };
+
 static void
 assert_user(struct strv text, const char *login, bool known, const char *home,
     uid_t uid, gid_t gid)
@@ -15,7 +17,8 @@ assert_user(struct strv text, const char *login, bool known, const char *home,
 	struct qpasswd_user u;
 	unsigned line = 0;
 
-	assert_int_equal(qpasswd_find(text, strv_of(login), &u, &line), 0);
+	assert_int_equal(
+	    qpasswd_find(text, &LOT, strv_of(login), &u, &line), 0);
 	assert_int_equal(u.known, known);
 	assert_same(buf_view(&u.home), strv_of(home));
 	assert_int_equal(u.uid, uid);
@@ -35,14 +38,44 @@ test_qpasswd_finds(void **state)
 	assert_user(text, "jane@a.example", true, "/srv/jane", 1001, 1002);
 	assert_user(text, "bob", true, "/srv/b/bob", 1003, 1004);
 	/* Somebody to imitate. */
-	assert_user(text, "eve", false, "/home/virtual/joe/mail", 1001, 1002);
-	assert_user(text, "Joe", false, "/home/virtual/joe/mail", 1001, 1002);
-	assert_user(text, "", false, "/home/virtual/joe/mail", 1001, 1002);
+	assert_user(STRV("[/b:1:2]\nx:y\n"), "Joe", false, "/b/y", 1, 2);
+	assert_user(STRV("[/b:1:2]\nx:y\n"), "", false, "/b/y", 1, 2);
 	assert_user(STRV("[/b:0:0]\nx:y\n"), "x", true, "/b/y", 0, 0);
 	assert_int_equal(
-	    qpasswd_find(STRV("# none\n"), STRV("joe"), &u, &line), QE_ABSENT);
+	    qpasswd_find(STRV("# none\n"), &LOT, STRV("joe"), &u, &line),
+	    QE_ABSENT);
 	assert_int_equal(
-	    qpasswd_find(STRV_EMPTY, STRV("joe"), &u, &line), QE_ABSENT);
+	    qpasswd_find(STRV_EMPTY, &LOT, STRV("joe"), &u, &line), QE_ABSENT);
+}
+
+/* Whom 200 unknown logins imitate: each the same one always, all are. */
+static void
+test_qpasswd_imitates_everybody(void **state)
+{
+	unsigned imitated[2] = { 0, 0 };
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		struct qpasswd_user u;
+		char login[32];
+		unsigned line;
+		uid_t first = 0;
+
+		snprintf(login, sizeof(login), "eve%d", i);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(
+			    qpasswd_find(STRV("[/b:1:2]\nx:y\n[/c:2:2]\nz:z"),
+				&LOT, strv_of(login), &u, &line),
+			    0);
+			assert_false(u.known);
+			assert_true(again == 0 || u.uid == first);
+			first = u.uid;
+			qpasswd_user_free(&u);
+		}
+		assert_true(first == 1 || first == 2);
+		imitated[first - 1]++;
+	}
+	assert_true(imitated[0] > 0 && imitated[1] > 0);
 }
 
 /* Every login of a list, and those between them, as qpasswd_find says. */
@@ -58,7 +91,8 @@ test_qpasswd_index_is_the_same(void **state)
 	for (int i = 0; i < 500; i++)
 		buf_addf(&text, "u%d:h%d\n", i * 7919 % 500, i);
 	buf_add_str(&text, "[/c:1:2]\nu77:twice\nu:short\n");
-	assert_int_equal(qpasswd_index_make(buf_view(&text), &index, &line), 0);
+	assert_int_equal(
+	    qpasswd_index_make(buf_view(&text), &LOT, &index, &line), 0);
 	assert_int_equal(index.count, 506);
 	for (int i = -1; i < 510; i++) {
 		struct qpasswd_user a, b;
@@ -67,8 +101,8 @@ test_qpasswd_index_is_the_same(void **state)
 		snprintf(login, sizeof(login), i < 0 ? "joe" : "u%d", i);
 		if (i == 501)
 			login[1] = '\0';
-		assert_int_equal(
-		    qpasswd_find(buf_view(&text), strv_of(login), &a, &line),
+		assert_int_equal(qpasswd_find(buf_view(&text), &LOT,
+				     strv_of(login), &a, &line),
 		    0);
 		assert_int_equal(
 		    qpasswd_index_find(&index, strv_of(login), &b, &same), 0);
@@ -81,11 +115,12 @@ test_qpasswd_index_is_the_same(void **state)
 		qpasswd_user_free(&b);
 	}
 	qpasswd_index_free(&index);
-	assert_int_equal(qpasswd_index_make(STRV_EMPTY, &index, &line), 0);
+	assert_int_equal(
+	    qpasswd_index_make(STRV_EMPTY, &LOT, &index, &line), 0);
 	assert_int_equal(
 	    qpasswd_index_find(&index, STRV("joe"), NULL, &line), QE_ABSENT);
 	assert_int_equal(
-	    qpasswd_index_make(STRV("[/b:1:1]\nx:y\nz\n"), &index, &line),
+	    qpasswd_index_make(STRV("[/b:1:1]\nx:y\nz\n"), &LOT, &index, &line),
 	    QE_SYNTAX);
 	assert_int_equal(line, 3);
 	buf_free(&text);
@@ -105,17 +140,17 @@ test_qpasswd_refuses(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		line = 0;
-		assert_int_equal(
-		    qpasswd_find(strv_of(wrong[i]), STRV("joe"), &u, &line),
+		assert_int_equal(qpasswd_find(strv_of(wrong[i]), &LOT,
+				     STRV("joe"), &u, &line),
 		    QE_SYNTAX);
 		assert_true(line > 0);
 	}
 	/* Names are no numbers. */
-	assert_int_equal(qpasswd_find(STRV("[/b:nosuchuser:1]\njoe:x\n"),
+	assert_int_equal(qpasswd_find(STRV("[/b:nosuchuser:1]\njoe:x\n"), &LOT,
 			     STRV("joe"), &u, &line),
 	    QE_SYNTAX);
 	/* A bad line behind the good one spoils it, too. */
-	assert_int_equal(qpasswd_find(STRV("[/b:1:1]\njoe:x\nbroken\n"),
+	assert_int_equal(qpasswd_find(STRV("[/b:1:1]\njoe:x\nbroken\n"), &LOT,
 			     STRV("joe"), &u, &line),
 	    QE_SYNTAX);
 	assert_int_equal(line, 3);
@@ -179,6 +214,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_qpasswd_finds),
+		cmocka_unit_test(test_qpasswd_imitates_everybody),
 		cmocka_unit_test(test_qpasswd_index_is_the_same),
 		cmocka_unit_test(test_qpasswd_refuses),
 		cmocka_unit_test(test_qpasswd_reads_what_is_closed),
