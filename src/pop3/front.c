@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/sandbox.h"
+#include "base/secret.h"
 #include "pop3/link.h"
 
 #include <sys/syscall.h>
@@ -142,11 +143,18 @@ front_command(struct popup *p, const struct pop3_command *command)
 		v->run(p, command->argument);
 }
 
-/* The session's number in the log of tcpserver is the keeper's. */
+/*
+ * Others begin the stamp with their process id, which can be known before; a
+ * digest over such a stamp, got from the client elsewhere, would open its box.
+ */
 static void
 front_greet(struct popup *p)
 {
-	buf_addf(&p->stamp, "<%ld.%lld@%s>", (long)p->conn.trace.pid,
+	uint64_t random;
+
+	if (secret_random(&random, sizeof(random)) != 0)
+		front_fail(p, "[SYS/TEMP] no random bytes");
+	buf_addf(&p->stamp, "<%llu.%lld@%s>", (unsigned long long)random >> 1,
 	    (long long)clock_wall(), p->host);
 	if (buf_cstr(&p->stamp) == NULL)
 		front_fail(p, "out of memory");

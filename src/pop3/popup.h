@@ -32,7 +32,7 @@ struct popup {
 	struct ucspi_tls tls;
 	struct popup_settings settings;
 	struct buf user;  /* of USER */
-	struct buf stamp; /* "<pid.time@host>" */
+	struct buf stamp; /* "<random.time@host>" */
 	const char *host;
 	char *const *subprogram;
 	unsigned failures;

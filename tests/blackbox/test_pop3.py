@@ -3,7 +3,9 @@ import fcntl
 import hashlib
 import os
 import poplib
+import re
 import select
+import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +19,8 @@ from hash_work import HashWork
 HASH = ("$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDe"
         "hy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1")
 OLD = 1600000000
+STRACE = shutil.which("strace")
+SANITIZED = bool(os.environ.get("SANITIZE"))
 CAPABILITIES = ["AUTH-RESP-CODE", "TOP", "UIDL", "PIPELINING", "RESP-CODES",
                 "EXPIRE NEVER", "LOGIN-DELAY 0", "IMPLEMENTATION qmail-md"]
 
@@ -156,14 +160,33 @@ def peak_kib(process):
 
 # -- before the login ------------------------------------------------------
 def test_popup_greets_with_a_stamp(popup):
-    t = popup("0")
-    pid = t.process.pid
-    stamp = t.greeting.decode()
-    assert stamp.startswith(f"+OK <{pid}."), stamp
-    assert stamp.endswith("@pop.example>")
-    assert abs(int(stamp.split(".")[1].split("@")[0]) - time.time()) < 60
-    assert t.ask(b"quit") == b"+OK "
-    assert t.end()[2] == 1
+    """Which nobody can tell before: its first number is a random one."""
+    numbers = []
+    for _ in range(8):
+        t = popup("0")
+        stamp = re.fullmatch(rb"\+OK <([0-9]+)\.([0-9]+)@pop\.example>",
+                             t.greeting)
+        assert abs(int(stamp.group(2)) - time.time()) < 60
+        assert t.ask(b"quit") == b"+OK "
+        assert t.end()[2] == 1
+        numbers.append(int(stamp.group(1)))
+    assert len(set(numbers)) == 8
+    assert 1 << 40 < max(numbers) < 1 << 63
+
+
+@pytest.mark.skipif(STRACE is None or SANITIZED,
+                    reason="needs strace, no sanitizer")
+def test_popup_without_random_bytes(home, checker, talk):
+    """The filter of system calls, the second prctl of the process that talks
+    to clients, would take the failure for a call that there is not."""
+    t = talk([STRACE, "-f", "-qq", "-o", "/dev/null",
+              "-e", "trace=getrandom,prctl",
+              "-e", "inject=getrandom:error=EIO",
+              "-e", "inject=prctl:error=EINVAL:when=2",
+              os.path.join(home.bin, "qmail-popup"), "pop.example", checker,
+              "0"])
+    assert t.line() == b"-ERR [SYS/TEMP] no random bytes"
+    assert t.end() == (b"", b"", 1)
 
 
 def test_popup_usage(home, talk):
