@@ -32,8 +32,12 @@ parse(struct strv value, struct addrlist *list)
 {
 	const struct address_rules rules = { STRV("localhost"),
 		STRV("localdomain"), STRV("localdomain") };
+	int r = addrlist_parse(value, &rules, 0, list);
 
-	return addrlist_parse(value, &rules, 0, list);
+	/* That it names nobody is not what we know then. */
+	if (r == QE_NOMEM)
+		die_nomem();
+	return r;
 }
 
 /* Is the address, as a field writes it, one of the field's? */
@@ -46,6 +50,8 @@ names(struct strv value, const char *address)
 	bool found = false;
 
 	address_add_quoted(&quoted, strv_of(address));
+	if (quoted.err != 0)
+		die_nomem();
 	if (parse(value, &list) == 0 &&
 	    strv_find(strv_of(address), '@') != STRV_NPOS &&
 	    parse(buf_view(&quoted), &wanted) == 0) {
