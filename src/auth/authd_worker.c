@@ -24,7 +24,8 @@
 enum {
 	AUTHD_QUESTIONS = 20000, /* of one worker; then a new one */
 	AUTHD_HEAR_SECONDS = 5,  /* for a question, once connected */
-	AUTHD_FULL_MS = 50       /* before another try where accept failed */
+	AUTHD_FULL_MS = 50,      /* before another try where accept failed */
+	AUTHD_TOLD = 250         /* refusals, before the log is told of them */
 };
 
 /* Not every group member's: whoever may ask may guess. */
@@ -44,9 +45,28 @@ may_ask(const struct authd_work *w, int fd)
 	return false;
 }
 
+/* Of a worker, since it was told of last. */
+struct refusals {
+	unsigned count;
+	int64_t since_ms;
+};
+
+/* A server that somebody has taken over has no log of its own. */
+static void
+count_refusal(struct refusals *r)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (++r->count < AUTHD_TOLD)
+		return;
+	warn("refused %d logins in %ld seconds", AUTHD_TOLD,
+	    (long)((now_ms - r->since_ms) / 1000));
+	*r = (struct refusals){ .since_ms = now_ms };
+}
+
 /* One connection, one question. */
 static void
-serve(const struct authd *a, int fd, bool unseen)
+serve(const struct authd *a, int fd, bool unseen, struct refusals *refusals)
 {
 	const struct timeval limit = { .tv_sec = AUTHD_HEAR_SECONDS };
 	char question[SASL_QUESTION_MAX + 1];
@@ -62,6 +82,8 @@ serve(const struct authd *a, int fd, bool unseen)
 		else
 			authd_answer(
 			    a, strv_from(question, (size_t)got), &reply);
+		if (reply.len > 0 && reply.data[0] == '1')
+			count_refusal(refusals);
 		(void)!send(fd, reply.data, reply.len, MSG_NOSIGNAL);
 	}
 	explicit_bzero(question, sizeof(question));
@@ -121,6 +143,7 @@ authd_work(const struct authd_work *w)
 {
 	const struct authd a = { .files = w->files,
 		.has_private = !w->by_root };
+	struct refusals refusals = { .since_ms = clock_mono_ms() };
 	int watch;
 
 	become(w);
@@ -142,7 +165,7 @@ authd_work(const struct authd_work *w)
 		if (fd < 0)
 			continue;
 		if (may_ask(w, fd))
-			serve(&a, fd, news == AUTHD_UNSEEN);
+			serve(&a, fd, news == AUTHD_UNSEEN, &refusals);
 		io_close(&fd);
 		i++;
 	}

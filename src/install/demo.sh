@@ -76,18 +76,26 @@ configure() {
 	put pop3address 127.0.0.1
 	put pop3port "$pop"
 	put pop3sport "$(free_port 2995)"
+	mkdir -p "$home/control/auth"
+	put auth/server unix:run/authd
 	mkhome=$home/home/you
-	mkdir -p "$home/home" "$mkhome"
-	[ -d "$mkhome/Maildir" ] || "$home/bin/maildirmake" "$mkhome/Maildir"
 	printf '%s\n' "=you:you:$uid:$gid:$mkhome:::" \
 		"+you-:you:$uid:$gid:$mkhome:-::" \
 		"+:alias:$uid:$gid:$home/alias:-::" . |
 		tee "$home/users/assign" >/dev/null
 	QMAILHOME=$home "$home/bin/qmail-newu"
-	# "secret", in SHA-512 form; the file is for the demo's eyes only.
-	hash='$6$qmailmd$wyuqZ.OYn46hc0/mUfY0qMuHbiy4SdWV79BCfoQNBOB0nzGPL12CNS9zpJh9BfCeS1daC/2bIh3rv4iElmbg/1'
-	(umask 077; printf 'you:%s:%s\n' "$hash" "$mkhome" \
-		> "$home/users/poppasswd")
+}
+
+# The one user; of an earlier demo he is there already.
+add_user() {
+	step "A user with a password, which the service authd will check"
+	if ! grep -qs '^\[' "$home/users/qpasswd"; then
+		tool qpasswd -n "$home/home" "$uid" "$gid"
+	fi
+	if ! grep -qs '^you:' "$home/users/qpasswd"; then
+		echo secret | tool qpasswd -a you
+	fi
+	tool qpasswd -l
 }
 
 begin() {
@@ -98,7 +106,8 @@ begin() {
 	echo $! > "$home/svscan.pid"
 	n=0
 	until grep -qs '^@.*status: local' "$home/service/send/log/main/current" &&
-		listening "$smtp" && listening "$submission" && listening "$pop"; do
+		[ -S "$home/run/authd" ] && listening "$smtp" &&
+		listening "$submission" && listening "$pop"; do
 		n=$((n + 1))
 		[ $n -lt 600 ] || { cat "$home/svscan.log" >&2; die \
 			"not up after 60 seconds; see $home/service/*/log/main"; }
@@ -127,9 +136,11 @@ readable_log() {
 		tai64nlocal | sed 's/^[^ ]* //'
 }
 
-tool() {
-	printf '%s$ %s%s\n' "$bold" "$1" "$plain"
-	QMAILHOME=$home "$home/bin/$1"
+tool() { # name argument...
+	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+	name=$1
+	shift
+	QMAILHOME=$home "$home/bin/$name" "$@"
 }
 
 # mpop replaces the files it is given, so they are the demo's own.
@@ -230,6 +241,7 @@ start() {
 	step "A home in $home"
 	install_home
 	configure
+	add_user
 	step "A certificate, signed by nobody (make cert)"
 	sh "$stage/src/install/cert.sh" "$home"
 	step "Starting it under svscan: SMTP on 127.0.0.1:$smtp and (for users)" \

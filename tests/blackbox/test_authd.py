@@ -268,6 +268,20 @@ def test_directory_that_workers_may_not_enter(site):
     assert site.login(JOE) == OK and site.login(ANN) == OK
 
 
+def test_guesses_are_told_of(site):
+    """By the daemon itself: who asks may be a server that was taken over."""
+    def refused(login):
+        with packets(site.home.file("run/authd")) as s:
+            s.send(f"cram-md5\0{login}\0challenge\0{'0' * 32}\0".encode())
+            assert s.recv(9) == b"1"
+
+    before = len(site.log("authd"))
+    for i in range(4 * 249 + 1):  # one of four workers has 250 then
+        refused(JOE[0] if i % 2 else f"guess{i}")
+    assert re.search(r"^qmail-authd: warning: refused 250 logins in \d+ seconds$",
+                     site.log("authd")[before:], re.M)
+
+
 # -- the socket and the run files ----------------------------------------
 def test_socket_is_for_owner_and_group(site):
     assert os.stat(site.home.file("run/authd")).st_mode & 0o777 == 0o660

@@ -63,6 +63,7 @@ def test_demo_twice_with_ports_taken(tree):
         if os.path.exists(os.path.join(BUILD, "bin", "qmail-scand")):
             assert ('<** 554 5.7.7 your email contains the virus "Eicar-Test-'
                     'Signature.UNOFFICIAL"!') in text
+        assert re.search(r"^\$ qpasswd -l\nyou$", text, re.M)
         # A login after STARTTLS, which a Received field tells of.
         assert re.search(r"with ESMTPSA \(TLSv1\.3 TLS_", text)
     assert svscan_runs(tree)
