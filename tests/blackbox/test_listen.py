@@ -387,6 +387,43 @@ def test_no_delay(home):
             assert receive(s) == value
 
 
+def connect_with_options(port):
+    """A client that wants its route recorded (RFC 791)."""
+    s = socket.socket()
+    s.settimeout(h.DEADLINE)
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS,
+                 b"\x01\x07\x07\x04" + bytes(4))
+    s.connect(("127.0.0.1", port))
+    return s
+
+
+def kernel_keeps_options():
+    """Where nobody takes them off."""
+    try:
+        with socket.create_server(("127.0.0.1", h.free_port())) as door, (
+                connect_with_options(door.getsockname()[1])), (
+                door.accept()[0]) as s:
+            return s.getsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, 40)
+    except OSError:
+        return b""
+
+
+def test_ip_options(home):
+    if not kernel_keeps_options():
+        pytest.skip("no IP options here")
+    path = h.write_file(home.file("options.py"), (
+        "import os, socket\n"
+        "s = socket.socket(fileno=0)\n"
+        "found = s.getsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, 40)\n"
+        "os.write(1, b'kept' if found else b'none')\n"))
+    for options, value in ((["-o"], b"kept"), (["-O"], b"none"),
+                           ([], b"none"), (["-o", "-O"], b"none"),
+                           (["-O", "-o"], b"kept")):
+        ours = Listener(home, *options, program=["/usr/bin/python3", path])
+        with connect_with_options(ours.port) as s:
+            assert receive(s) == value, options
+
+
 def test_starved_of_descriptors(home):
     """It says so, waits, and goes on."""
     ours = Listener(home, program=HOLD)
