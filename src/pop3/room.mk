@@ -15,4 +15,5 @@ static.qmail-pop3d := 1
 obj.qmail-opensmtp  := pop3/qmail-opensmtp.o
 mode.qmail-opensmtp := 0700
 
-TESTABLE += pop3/conn.o pop3/maildrop.o pop3/trace.o pop3/link.o pop3/note.o
+TESTABLE += pop3/conn.o pop3/maildrop.o pop3/trace.o pop3/link.o pop3/note.o \
+	pop3/keeper.o pop3/settings.o

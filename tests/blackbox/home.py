@@ -8,6 +8,8 @@ import ipaddress
 import itertools
 import os
 import pwd
+import re
+import resource
 import shutil
 import signal
 import socket
@@ -124,6 +126,19 @@ PORTS = Ports()  # of the namespace that this is imported in
 def free_port(address="127.0.0.1"):
     """A port that nobody listens on, and that no other test will take."""
     return PORTS.next(address)
+
+
+def core_limit(pid):
+    """Bytes that a core file of a process may have, as text."""
+    with open(f"/proc/{pid}/limits") as f:
+        return re.search(r"^Max core file size +(\S+)", f.read(),
+                         re.M).group(1)
+
+
+# Starts a program that may leave core files.
+ALLOW_CORES = ["prlimit", "--core=4096:4096"]
+MAY_ALLOW_CORES = ROOT or not 0 <= resource.getrlimit(
+    resource.RLIMIT_CORE)[1] < 4096
 
 
 def wait_for(condition, what, seconds=DEADLINE):

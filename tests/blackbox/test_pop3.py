@@ -189,6 +189,19 @@ def test_popup_without_random_bytes(home, checker, talk):
     assert t.end() == (b"", b"", 1)
 
 
+@pytest.mark.skipif(not h.MAY_ALLOW_CORES, reason="no core files here")
+def test_popup_leaves_no_core_file(home, checker, talk):
+    """Of the process that talks to clients; the other one has no limit that
+    a mail server would inherit."""
+    t = talk([*h.ALLOW_CORES, os.path.join(home.bin, "qmail-popup"),
+              "pop.example", checker, "0"])
+    assert t.line().startswith(b"+OK <")
+    with open(f"/proc/{t.process.pid}/task/{t.process.pid}/children") as f:
+        (front,) = f.read().split()
+    assert h.core_limit(front) == "0"
+    assert h.core_limit(t.process.pid) == "4096"
+
+
 def test_popup_usage(home, talk):
     for args in ([], ["host"]):
         t = talk([os.path.join(home.bin, "qmail-popup"), *args])

@@ -452,6 +452,25 @@ class RootService:
         self.log.close()
 
 
+class CoreService(Service):
+    """One that may leave core files."""
+
+    def start(self):
+        self.argv = [*h.ALLOW_CORES, *self.argv]
+        super().start()
+
+
+@pytest.mark.skipif(not h.MAY_ALLOW_CORES, reason="no core files here")
+def test_no_core_file_of_a_handshake(home, certificates):  # noqa: F811
+    install(home, certificates[0])
+    service = CoreService(home, options=options(home), direct=True)
+    s = TlsSmtpd(service).starttls()
+    assert h.core_limit(service.process.pid) == "4096"
+    (pid,) = workers(service)
+    assert h.core_limit(pid) == "0"
+    s.close()
+
+
 def of_home(path):
     """Processes that run a program of this home: pid, name, status."""
     found = []
