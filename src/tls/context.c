@@ -189,6 +189,16 @@ set_key(SSL_CTX *ctx, struct strv pem)
 	return ok;
 }
 
+/* Nothing more of that kind in the text: not one that is cut or damaged. */
+static bool
+is_end_of_pem(void)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_PEM &&
+	       ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
 /* The first certificate is ours; what follows vouches for it. */
 static bool
 set_chain(SSL_CTX *ctx, struct strv pem)
@@ -206,6 +216,7 @@ set_chain(SSL_CTX *ctx, struct strv pem)
 			X509_free(cert);
 			ok = false;
 		}
+	ok = ok && is_end_of_pem();
 	if (ok)
 		ERR_clear_error();
 	BIO_free(in);
@@ -226,7 +237,7 @@ fill_server(SSL_CTX *ctx, struct context_settings *settings, struct strv pem)
 	    !set_client_ca(ctx, buf_view(&settings->client_ca)))
 		return "control/clientca.pem holds no certificate";
 	if (!set_chain(ctx, pem))
-		return "no certificate in it";
+		return "no certificate in it, or one that is damaged";
 	if (!set_key(ctx, pem))
 		return "no private key in it that fits its certificate";
 	if (SSL_CTX_check_private_key(ctx) != 1)

@@ -110,7 +110,10 @@ def test_offered_when_there_is_a_certificate(home, certificates):
         assert "STARTTLS" in s.command("EHLO c.example")
         assert s.starttls().certificate() == shown(text)
     # One that is of no use leaves the one before in force, and is told once.
+    half = shown(certificates[0])[:300]
     for text, why in (("nonsense", "no certificate in it"),
+                      (certificates[1] + half, "no certificate in it, or one "
+                       "that is damaged"),
                       (certificates[0].split("-----BEGIN CERT")[0] +
                        shown(certificates[1]), "no private key in it")):
         install(home, text)
@@ -123,7 +126,12 @@ def test_offered_when_there_is_a_certificate(home, certificates):
     s = TlsSmtpd(service)
     assert s.starttls().certificate() == shown(certificates[0])
     service.wait_log("others may read its key")
-    assert service.log().count("cannot be used") == 3
+    assert service.log().count("cannot be used") == 4
+    # The rest of a chain, and words around it.
+    install(home, "ours:\n" + certificates[1] + "its issuer:\n" +
+            shown(certificates[0]) + "the end\n")
+    s = TlsSmtpd(service)
+    assert s.starttls().certificate() == shown(certificates[1])
     os.unlink(home.file("control/servercert.pem"))
     assert "STARTTLS" not in TlsSmtpd(service).command("EHLO c.example")
 
