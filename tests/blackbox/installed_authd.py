@@ -89,6 +89,20 @@ for name in "qmaild", "4242":
         print(name, "may not" if run_as(name, *argv).returncode else "may",
               *argv)
 
+def numbers(pid, field):
+    with open(f"/proc/{pid}/status") as f:
+        for line in f:
+            if line.startswith(field + ":"):
+                return line.split()[1:]
+    return []
+
+
+workers = subprocess.run(["pgrep", "-U", "4242", "-x", "qmail-authd"],
+                         capture_output=True, text=True).stdout.split()
+for pid in workers:
+    print("worker has", *numbers(pid, "Uid"), *numbers(pid, "Gid"), "groups",
+          *numbers(pid, "Groups"), "filters", *numbers(pid, "Seccomp_filters"))
+
 # A user of the homes ends the workers; others follow.
 subprocess.run(["pkill", "-KILL", "-U", "4242", "qmail-authd"], check=True)
 print("others say", login(SMTPS, "jane", "word"))

@@ -188,6 +188,17 @@ def test_changes_count_from_the_next_login(site):
     assert "died" not in site.log("authd")
 
 
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")) or
+                    os.uname().machine not in ("x86_64", "aarch64", "riscv64"),
+                    reason="no filter of system calls here")
+def test_workers_are_shut_in(site):
+    for pid in children(site.running["authd"].pid):
+        with open(f"/proc/{pid}/status") as f:
+            status = f.read()
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+        assert re.search(r"^Seccomp:\s+2$", status, re.M)
+
+
 # -- what is wrong is no answer, and never an acceptance -----------------
 def test_without_the_daemon_auth_fails_for_now(site):
     assert site.stop("authd") == 0

@@ -367,6 +367,15 @@ def test_unknown_address_costs_a_hash(joe, scratch):
 
 @pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
                     reason="sanitizers want to be the first library")
+def test_without_a_database_nothing_is_hashed(site, scratch):
+    """The run files of POP3 ask for everybody's sake, and it costs nothing."""
+    work = HashWork(scratch)
+    assert not os.path.exists(site.file("users/mailboxes.cdb"))
+    assert work.of(lambda: refuse(site, f"joe@{D}", work)) == []
+
+
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")),
+                    reason="sanitizers want to be the first library")
 def test_unknown_addresses_cost_what_addresses_cost(site, scratch):
     """Where hashes are of two kinds, neither tells who exists."""
     kinds = {rounds: f"$5$rounds={rounds}$abcdefgh$" + "x" * 43

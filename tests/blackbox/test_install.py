@@ -387,6 +387,9 @@ def test_authd_has_root_for_its_master_only(installed):
     text = installed["authd"]
     assert re.search(r"^ +1 +0 qmail-authd$", text, re.M)
     assert re.search(r"^ +4 +4242 qmail-authd$", text, re.M)
+    assert text.count("worker has" + 8 * " 4242" + " groups 4242 ") == 4
+    if os.uname().machine in ("x86_64", "aarch64", "riscv64"):
+        assert text.count(" filters 2\n") == 4
     assert "without homes 535 235" in text
     assert re.search(r"^ +1 root +qmail-authd$", text, re.M)
 
