@@ -101,6 +101,8 @@ main(int argc, char **argv)
 	    password_matches(given.a, login.hash == NULL ? "" : login.hash) &&
 	    login.known;
 	credentials_wipe(&given);
+	if (!match && errno != 0)
+		die_errno(EX_TEMPORARY, "unable to compute a hash");
 	if (!match || !is_clear())
 		_exit(CHECK_REFUSED);
 	become(&login);

@@ -84,6 +84,8 @@ check_password(struct identity *id)
 	}
 	match = password_matches(given.a, buf_cstr(&id->hash));
 	credentials_wipe(&given);
+	if (!match && errno != 0)
+		die_errno(EX_TEMPORARY, "unable to compute a hash");
 	if (!match || !id->usable || !check_sasl_is_clear()) {
 		identity_free(id);
 		_exit(CHECK_REFUSED);

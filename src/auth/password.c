@@ -6,8 +6,18 @@
 #include "base/secret.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A hash of a known kind is computed, unless there is no memory for it. */
+static bool
+is_known_kind(const char *setting)
+{
+	int kind = crypt_checksalt(setting);
+
+	return kind != CRYPT_SALT_INVALID && kind != CRYPT_SALT_METHOD_DISABLED;
+}
 
 bool
 password_matches(const char *password, const char *hash)
@@ -18,8 +28,10 @@ password_matches(const char *password, const char *hash)
 	const char *result;
 	bool match;
 
-	if (work == NULL)
+	if (work == NULL) {
+		errno = ENOMEM;
 		return false;
+	}
 	if (hash[0] == '\0')
 		setting = crypt_gensalt_rn(
 		    NULL, 0, NULL, 0, preferred, sizeof preferred);
@@ -30,5 +42,9 @@ password_matches(const char *password, const char *hash)
 		secret_equal_view(strv_of(hash), strv_of(result));
 	explicit_bzero(work, sizeof *work);
 	free(work);
+	/* crypt(3) itself gives the same reason for all failures. */
+	errno = result == NULL && setting != NULL && is_known_kind(setting)
+		    ? ENOMEM
+		    : 0;
 	return match;
 }

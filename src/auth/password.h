@@ -6,7 +6,8 @@
 
 /*
  * True if they match.  An empty hash never does, and takes as long as one of
- * the system's preferred kind.
+ * the system's preferred kind.  False with errno ENOMEM, which is 0 else: that
+ * could not be found out, as some kinds of hashes take megabytes of memory.
  */
 bool password_matches(const char *password, const char *hash);
 

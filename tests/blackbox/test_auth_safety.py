@@ -280,6 +280,28 @@ def test_unknown_login_makes_the_same_system_calls(home, scratch):
     assert calls["joe"].count("openat") + calls["joe"].count("open") >= 3
 
 
+# crypt(3) of "secret", for which it takes 16 MiB.
+YESCRYPT = ("$y$j9T$saltsaltsalt$"
+            "AnbE4uovRUrp5W/7h65lVXbBxJijULPRqRjd39xI5w9")
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers take memory of their own")
+def test_hash_without_memory(home):
+    """Nobody hears that a password is wrong which was not looked at."""
+    make_dirs(home.file("home", "joe"))
+    write_file(home.file("users", "poppasswd"),
+               f"joe:{YESCRYPT}:home/joe\nold:$6$x$damaged:home/joe\n"
+               "off:!$6$x$locked:home/joe\n", 0o600)
+    few = ("prlimit", "--data=8000000")
+    for login, password, enough, code in (
+            ("joe", "secret", 0, 111), ("joe", "wrong", 1, 111),
+            ("eve", "secret", 1, 111), ("old", "secret", 1, 1),
+            ("off", "secret", 1, 1)):
+        assert check(home, "checkpassword", login, password) == enough
+        assert check(home, "checkpassword", login, password,
+                     wrapper=few) == code
+
+
 FACTS = "salt=AAAA\niterations=9000\nauth-message=x\n"
 # Of checkpassword, then of the iterations that the facts name.
 COSTS = {"plain": ("crypt", "5", "rounds=9000"),
