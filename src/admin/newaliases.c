@@ -215,7 +215,7 @@ remove_old(const struct job *job)
 
 	if (dir == NULL)
 		die_errno(EX_TEMPORARY, "unable to read alias");
-	while ((entry = readdir(dir)) != NULL) {
+	while ((errno = 0, entry = readdir(dir)) != NULL) {
 		const char *name = entry->d_name;
 
 		if (!strv_starts(strv_of(name), STRV(".qmail-")) ||
@@ -229,6 +229,8 @@ remove_old(const struct job *job)
 			die_errno(
 			    EX_TEMPORARY, "unable to remove alias/%s", name);
 	}
+	if (errno != 0)
+		die_errno(EX_TEMPORARY, "unable to read alias");
 	closedir(dir);
 }
 

@@ -68,8 +68,7 @@ work(struct qpasswd_user *user, enum qpasswd_task task, struct strv password)
 		make_directories(user->home.data);
 	if (chdir(user->home.data) != 0)
 		die_errno(EX_TEMPORARY, "unable to enter %s", user->home.data);
-	if (task == QPASSWD_MAKE && access("Maildir", F_OK) != 0 &&
-	    maildir_make("Maildir") != 0)
+	if (task == QPASSWD_MAKE && maildir_complete("Maildir") != 0)
 		die_errno(
 		    EX_TEMPORARY, "unable to make %s/Maildir", user->home.data);
 	if (task != QPASSWD_FORGET)

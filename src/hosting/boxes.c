@@ -74,9 +74,7 @@ make_maildir(const struct box *box, char maildir[PATH_MAX])
 	add_path(maildir, "./", box->local, "/Maildir/");
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return QE_SYS;
-	r = maildir_make(maildir);
-	if (r != 0 && errno == EEXIST)
-		r = 0;
+	r = maildir_complete(maildir);
 	if (r == 0 && box->quota != NULL)
 		r = set_quota(maildir, box->quota);
 	return r == 0 ? io_sync_dir(path) : r;

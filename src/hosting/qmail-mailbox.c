@@ -130,13 +130,27 @@ run_passwd(struct request *q)
 	save_login(q);
 }
 
+/* Whether checkers let it in, which they also do when its line has gone. */
+static bool
+is_compiled(const struct request *q)
+{
+	struct login login = { .hash = NULL };
+	int r = login_find(LOGINS_CDB, buf_view(&q->address), &login);
+	bool known = r == 0 && login.known;
+
+	login_free(&login);
+	if (r != 0 && r != QE_ABSENT)
+		die(EX_TEMPORARY, "%s: %s", LOGINS_CDB, error_result_text(r));
+	return known;
+}
+
 /* The login last, so that the command can be given again until all is done. */
 static void
 run_remove(struct request *q)
 {
 	struct lines lines;
 
-	if (!has_login(q))
+	if (!has_login(q) && !is_compiled(q))
 		die(EX_PERMANENT, "%s is no mailbox", q->address.data);
 	owner_run(&q->domain, boxes_set_aside, &q->box);
 	site_load(LOGINS_TEXT, 0600, &lines);

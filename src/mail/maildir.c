@@ -308,20 +308,32 @@ maildir_deliver(const char *dir, struct strv prefix, int message_fd)
 	return r;
 }
 
-int
-maildir_make(const char *dir)
+static int
+make_parts(const char *dir)
 {
 	static const char *const parts[] = { "tmp", "new", "cur" };
 	int r = 0;
-	int fd;
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (mkdir(dir, 0700) < 0)
-		return QE_SYS;
-	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return QE_SYS;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && r == 0; i++)
-		r = mkdirat(fd, parts[i], 0700) < 0 ? QE_SYS : 0;
+		if (mkdirat(fd, parts[i], 0700) < 0 && errno != EEXIST)
+			r = QE_SYS;
 	io_close(&fd);
 	return r;
+}
+
+int
+maildir_make(const char *dir)
+{
+	return mkdir(dir, 0700) < 0 ? QE_SYS : make_parts(dir);
+}
+
+int
+maildir_complete(const char *dir)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return QE_SYS;
+	return make_parts(dir);
 }

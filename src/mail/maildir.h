@@ -34,5 +34,7 @@ enum maildir_result maildir_deliver(
 
 /* dir, tmp, new and cur, mode 0700.  0 or QE_SYS. */
 int maildir_make(const char *dir);
+/* The same, but what is there already stays. */
+int maildir_complete(const char *dir);
 
 #endif

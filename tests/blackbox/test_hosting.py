@@ -220,6 +220,18 @@ def test_mail_is_never_deleted(joe):
     assert aside in done.stdout.decode()
 
 
+def test_removal_that_could_not_be_finished(joe):
+    os.mkdir(joe.file("users/mailboxes.tmp"))
+    done = mailbox(joe, "remove", f"joe@{D}")
+    assert (done.returncode, text(joe, "users/mailboxes")) == (111, "")
+    assert login(joe, f"joe@{D}", PASSWORD)[0] == 111  # its home has gone
+    os.rmdir(joe.file("users/mailboxes.tmp"))
+    mailbox(joe, "remove", f"joe@{D}", check=True)
+    assert login(joe, f"joe@{D}", PASSWORD)[0] == 1
+    done = mailbox(joe, "remove", f"joe@{D}")
+    assert done.returncode == 100 and b"is no mailbox" in done.stderr
+
+
 def test_logins_of_a_removed_domain(joe):
     domain(joe, "add", "other.example", check=True)
     mailbox(joe, "add", "ann@other.example", password=PASSWORD, check=True)

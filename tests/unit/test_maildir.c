@@ -93,6 +93,26 @@ test_maildir_make_is_private(void **state)
 }
 
 static void
+test_maildir_is_completed(void **state)
+{
+	struct fixture *f = *state;
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/tmp/file", f->maildir);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	snprintf(path, sizeof(path), "%s/new", f->maildir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(maildir_complete(f->maildir), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(count(f, "tmp", path), 1);
+	snprintf(path, sizeof(path), "%s/tmp/file", f->maildir);
+	assert_int_equal(maildir_complete(path), QE_SYS);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
 test_maildir_delivers(void **state)
 {
 	struct fixture *f = *state;
@@ -267,6 +287,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_maildir_make_is_private),
+		TEST(test_maildir_is_completed),
 		TEST(test_maildir_delivers),
 		TEST(test_maildir_name_has_its_form),
 		TEST(test_maildir_many_in_a_second_do_not_collide),
