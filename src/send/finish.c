@@ -3,11 +3,15 @@
  * is sent, info goes, then mess.
  */
 #include "base/error.h"
+#include "base/io.h"
 #include "send/send.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char done_mark = 'D'; /* no paragraph begins so */
 
 void
 message_give_up(struct send *s, struct message *m)
@@ -57,13 +61,44 @@ message_end(struct send *s, struct message *m)
 	message_drop(s, m);
 }
 
+/* As a recipient that is done: what is there all the same is not sent again. */
+static void
+mark_bounce(struct send *s, struct message *m)
+{
+	char path[QUEUE_PATH_MAX];
+	int fd;
+
+	message_path(s, m, QUEUE_BOUNCE, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || pwrite(fd, &done_mark, 1, 0) != 1)
+		slog_warn_file(&s->log, "trouble marking", path,
+		    "; message will be delivered twice!");
+	io_close(&fd);
+}
+
+static bool
+is_marked(struct send *s, struct message *m)
+{
+	char path[QUEUE_PATH_MAX], first = '\0';
+	int fd;
+
+	message_path(s, m, QUEUE_BOUNCE, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 && io_read(fd, &first, 1) < 0)
+		first = '\0';
+	io_close(&fd);
+	return first == done_mark;
+}
+
 static void
 end_bounce(struct send *s, struct message *m)
 {
-	if (message_remove_file(s, m, QUEUE_BOUNCE) != 0)
-		message_give_up(s, m);
-	else
+	if (message_remove_file(s, m, QUEUE_BOUNCE) == 0) {
 		message_end(s, m);
+		return;
+	}
+	mark_bounce(s, m);
+	message_give_up(s, m);
 }
 
 /* No recipients are left. */
@@ -79,6 +114,8 @@ message_finish(struct send *s, struct message *m)
 	} else if (strv_eq(message_sender(m), STRV("#@[]"))) {
 		slog_line(&s->log, "triple bounce: discarding bounce/%ju",
 		    (uintmax_t)m->id);
+		end_bounce(s, m);
+	} else if (is_marked(s, m)) {
 		end_bounce(s, m);
 	} else {
 		m->step = STEP_INJECTING;

@@ -659,6 +659,26 @@ def test_bounce_append_failure_blocks_nobody(bench):
     b.home.wait_empty()
 
 
+def test_bounce_that_cannot_be_removed_is_sent_once(bench):
+    b = bench
+    ident = b.make_message("s@a.example")
+    write_file(b.path("bounce", ident), "<x@y>:\nbad\n\n", 0o600)
+    os.chmod(os.path.join(b.queue, "bounce"), 0o500)
+    trouble = f"warning: unable to unlink bounce/{ident}; will try again later"
+    b.start()
+    for count in range(1, 4):
+        b.wait(trouble, count=count)
+        b.signal(signal.SIGALRM)
+    b.term()
+    b.start()
+    b.wait(trouble)
+    os.chmod(os.path.join(b.queue, "bounce"), 0o700)
+    b.signal(signal.SIGALRM)
+    b.wait(f"end msg {ident}")
+    b.home.wait_empty()
+    assert b.recipients() == ["s@a.example"]
+
+
 def test_paragraphs_do_not_pile_up(bench):
     """A long list that fails while bounce/ takes nothing stops for a while."""
     b = bench.start()
