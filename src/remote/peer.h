@@ -22,6 +22,7 @@ struct peer_settings {
 	int64_t connect_ms; /* for a connection to stand */
 	int64_t remote_ms;  /* for a whole reply, and for a whole write */
 	int log_fd;         /* of the dialogue; 0: none */
+	int tls_place;      /* of struct tls_client_request; lent */
 	/* Hears the exchanger's name when a connection stands; may be NULL. */
 	void (*connected)(void *context, struct strv exchanger);
 	void *context; /* lent */

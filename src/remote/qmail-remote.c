@@ -6,7 +6,7 @@
  * Runs as qmailr below qmail-rspawn, which hands it the message's descriptor.
  * Reads control/ and queue/lock/tcpto of the home; writes tcpto and
  * cache/remote/notls only.  Says nothing on descriptor 2, which is the report
- * pipe too.  Runs bin/qmail-tls for TLS and bin/qmail-digest for AUTH: what is
+ * pipe too.  Runs bin/qmail-tlsd for TLS and bin/qmail-digest for AUTH: what is
  * needed rarely and starts slowly is not linked here.
  */
 #include "base/error.h"

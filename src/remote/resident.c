@@ -14,6 +14,7 @@
 #include "base/exitcode.h"
 #include "base/io.h"
 #include "remote/remote.h"
+#include "smtp/tls_way.h"
 #include "spool/remote_link.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct limits {
 
 struct resident {
 	int link_fd;
+	int tls_place; /* that we were given, or 0 */
 	struct remote remote;
 	bool has_remote;
 	int failed; /* of remote_init */
@@ -108,6 +110,7 @@ refresh(struct resident *r)
 		r->failed = remote_init(&r->remote, &r->failure);
 	r->remote.settings.connected = tell_connected;
 	r->remote.settings.context = r;
+	r->remote.settings.tls_place = r->tls_place;
 	load_limits(&r->limits);
 	r->read_ms = clock_mono_ms();
 }
@@ -219,9 +222,23 @@ run_job(struct resident *r, const struct remote_job *job, int *fd)
 	return result;
 }
 
+/* Instead of the one that it had; of use from the next connection on. */
+static int
+take_place(struct resident *r, int *fd)
+{
+	if (!tls_way_is_place(*fd))
+		return QE_SYNTAX;
+	if (r->tls_place > 0)
+		io_close(&r->tls_place);
+	r->tls_place = *fd;
+	r->remote.settings.tls_place = *fd;
+	*fd = -1;
+	return 0;
+}
+
 /* 0, or a negative code and there is no going on. */
 static int
-take_job(struct resident *r)
+take_packet(struct resident *r)
 {
 	struct remote_job job;
 	struct strv packet;
@@ -231,12 +248,15 @@ take_job(struct resident *r)
 
 	if (result == QE_SYS && errno == EAGAIN)
 		return 0;
-	if (result == 0)
-		result = remote_link_parse_job(packet, &job);
 	if (result == 0 && fd < 0)
 		result = QE_SYNTAX;
-	if (result == 0)
-		result = run_job(r, &job, &fd);
+	if (result == 0 && packet.ptr[0] == REMOTE_LINK_TLS) {
+		result = take_place(r, &fd);
+	} else if (result == 0) {
+		result = remote_link_parse_job(packet, &job);
+		if (result == 0)
+			result = run_job(r, &job, &fd);
+	}
 	io_close(&fd);
 	return result;
 }
@@ -267,7 +287,7 @@ wait_and_serve(struct resident *r)
 		buf_add_char(&r->out, REMOTE_LINK_CLOSED);
 		return send_out(r);
 	}
-	return p[0].revents != 0 ? take_job(r) : 0;
+	return p[0].revents != 0 ? take_packet(r) : 0;
 }
 
 /* The socket leaves descriptor 0: no helper may inherit it. */

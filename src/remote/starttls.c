@@ -39,7 +39,8 @@ handshake(struct peer *s, const struct security_want *want)
 		.ca_file = want->ca_file,
 		.tlsa = want->tlsa,
 		.tlsa_count = want->tlsa_count,
-		.deadline_ms = clock_mono_ms() + s->settings->remote_ms };
+		.deadline_ms = clock_mono_ms() + s->settings->remote_ms,
+		.place = s->settings->tls_place };
 	struct buf line = BUF_INIT;
 	int r;
 

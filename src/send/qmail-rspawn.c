@@ -74,7 +74,10 @@ side_ready(struct spawner *s)
 static void
 reaped(struct spawner *s, pid_t pid)
 {
-	worker_reaped(s->context, pid);
+	struct rspawn *r = s->context;
+
+	r->now_ms = clock_mono_ms();
+	worker_reaped(r, pid);
 }
 
 static int64_t
@@ -112,6 +115,7 @@ main(void)
 	if (tcpto_clear() != 0)
 		warn("unable to clear queue/lock/tcpto");
 	r.spawner = &s;
+	tls_helper_init(&r.tls);
 	r.packet = (struct buf)BUF_LIMIT(REMOTE_LINK_PACKET_MAX);
 	r.home_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.mess_fd = open("queue/mess", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

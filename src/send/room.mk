@@ -14,7 +14,7 @@ mode.qmail-realrcpt := 0700
 
 obj.qmail-rspawn    := send/qmail-rspawn.o send/dispatch.o \
 	send/destination.o send/limiter.o send/worker.o send/stand_in.o \
-	send/spawner.o \
+	send/tls_helper.o send/spawner.o \
 	send/spawner_job.o send/spawner_slots.o send/spawner_request.o \
 	send/spawner_report.o
 lib.qmail-rspawn    := -lcdb

@@ -11,6 +11,7 @@
  *   destination.c   destinations by name, their rules
  *   worker.c        processes that stay alive
  *   stand_in.c      what runs as qmail-remote
+ *   tls_helper.c    the process that does TLS for them
  */
 #ifndef SEND_RSPAWN_H
 #define SEND_RSPAWN_H
@@ -33,7 +34,9 @@ enum {
 	WORKER_GREETING_MS = 5000, /* then it is another program */
 	WORKER_RETRY_MS = 1000,    /* where the system has no process left */
 	RULES_LOOK_MS = 1000,      /* between looks at changed files */
-	STAND_IN_RETRY_MS = 60000
+	STAND_IN_RETRY_MS = 60000,
+	TLS_HELPER_LIFE_MS = 1000, /* one that lives no longer is of no use */
+	TLS_HELPER_RETRY_MS = 10000
 };
 
 /* One message for one host. */
@@ -91,12 +94,21 @@ struct stand_in {
 	unsigned generation;
 };
 
+struct tls_helper {
+	int place, orders; /* for orders; -1: there is none */
+	bool was_opened;
+	pid_t pid; /* of qmail-tlsd; 0: it does not run */
+	int life;  /* the pipe with which it ends, while it runs */
+	int64_t born_ms, not_before_ms;
+};
+
 struct rspawn {
 	struct spawner *spawner;
 	int home_fd, mess_fd, epoll_fd;
 	int64_t now_ms;
 	int64_t looked_ms;
 	struct stand_in stand_in;
+	struct tls_helper tls;
 	struct control_set *rules; /* owned; control/destinations */
 	int64_t rules_changed_ns;
 	bool rules_missed; /* could not be read; that has been said */
@@ -150,6 +162,15 @@ void workers_ready(struct rspawn *r);
 /* Ends those that nobody needs; when the next one will be. */
 int64_t workers_retire(struct rspawn *r);
 void worker_reaped(struct rspawn *r, pid_t pid);
+
+/* tls_helper.c */
+void tls_helper_init(struct tls_helper *h);
+/* Tells a new process at the other end of this link of the place. */
+void tls_helper_offer(struct rspawn *r, int link);
+/* An order is there, and nobody to take it; for the events of epoll_fd. */
+void tls_helper_ready(struct rspawn *r);
+/* True if it was this one. */
+bool tls_helper_reaped(struct rspawn *r, pid_t pid);
 
 /* stand_in.c */
 /* Again, if it has changed.  In the home. */

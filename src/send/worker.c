@@ -162,6 +162,8 @@ worker_start(struct rspawn *r)
 		unlink_worker(r, w);
 		free(w);
 		w = NULL;
+	} else {
+		tls_helper_offer(r, w->fd);
 	}
 	io_close(&ends[1]);
 	free(argv);
@@ -392,7 +394,10 @@ workers_ready(struct rspawn *r)
 	int n = epoll_wait(r->epoll_fd, events, EVENTS, 0);
 
 	for (int i = 0; i < n; i++)
-		(void)worker_read(r, events[i].data.ptr);
+		if (events[i].data.ptr == &r->tls)
+			tls_helper_ready(r);
+		else
+			(void)worker_read(r, events[i].data.ptr);
 }
 
 void
@@ -400,6 +405,8 @@ worker_reaped(struct rspawn *r, pid_t pid)
 {
 	struct worker *w = r->workers;
 
+	if (tls_helper_reaped(r, pid))
+		return;
 	while (w != NULL && w->pid != pid)
 		w = w->next;
 	if (w == NULL)

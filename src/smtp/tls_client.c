@@ -1,15 +1,19 @@
 /*
- * Starts qmail-tlsd in the client role and waits for its verdict.  The request
- * goes to it as NUL-terminated strings on a socket of its own, the facts come
- * back the same way; see tls/client.c for the other end.
+ * Has qmail-tlsd in the client role do the handshake, and waits for its
+ * verdict. It is a process that is forked for this where somebody takes orders
+ * (see tls/clients.c), else one that is started here.  The request goes to it
+ * as NUL-terminated strings on a socket of its own, the facts come back the
+ * same way; see tls/client.c for the other end.
  */
 #include "smtp/tls_client.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "base/spawn.h"
+#include "smtp/tls_way.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,23 +92,43 @@ is_sound(const struct tls_client_request *request)
 }
 
 /* Two pairs of sockets: for the clear text, and to give orders. */
+struct pairs {
+	int data[2], control[2]; /* ours and his */
+};
+
 static int
-make_pairs(int data[2], int control[2])
+make_pairs(struct pairs *p)
 {
 	const int type = SOCK_STREAM | SOCK_CLOEXEC;
 
-	if (socketpair(AF_UNIX, type, 0, data) < 0)
+	if (socketpair(AF_UNIX, type, 0, p->data) < 0)
 		return QE_SYS;
-	if (socketpair(AF_UNIX, type, 0, control) < 0) {
-		io_close(&data[0]);
-		io_close(&data[1]);
+	if (socketpair(AF_UNIX, type, 0, p->control) < 0) {
+		io_close(&p->data[0]);
+		io_close(&p->data[1]);
 		return QE_SYS;
 	}
 	return 0;
 }
 
+/* His ends are his alone; without him ours are of no use. */
 static int
-run(int socket_fd, int data, int control, pid_t *pid)
+keep_ours(struct pairs *p, int r, struct tls_client *out, int *control)
+{
+	io_close(&p->data[1]);
+	io_close(&p->control[1]);
+	if (r == 0) {
+		out->fd = p->data[0];
+		*control = p->control[0];
+	} else {
+		io_close(&p->data[0]);
+		io_close(&p->control[0]);
+	}
+	return r;
+}
+
+static int
+spawn(int socket_fd, const struct pairs *pairs, pid_t *pid)
 {
 	static const char *const words[] = { "qmail-tlsd", "-C", NULL };
 	volatile int start_error = 0;
@@ -112,7 +136,8 @@ run(int socket_fd, int data, int control, pid_t *pid)
 	struct spawn how = {
 		.path = "bin/qmail-tlsd",
 		.argv = argv,
-		.fds = {socket_fd, data, STDERR_FILENO, control},
+		.fds = {socket_fd, pairs->data[1], STDERR_FILENO,
+			pairs->control[1]},
 		.fd_count = 4,
 		.own_group = true,
 		.start_error = &start_error
@@ -123,11 +148,71 @@ run(int socket_fd, int data, int control, pid_t *pid)
 		return QE_NOMEM;
 	r = spawn_program(&how, pid);
 	free(argv);
-	if (r != 0 || start_error == 0)
+	if (r == 0 && start_error == 0)
+		return 0;
+	if (r == 0) {
+		spawn_kill_group(*pid);
+		errno = start_error;
+		r = errno == ENOENT ? QE_ABSENT : QE_SYS;
+	}
+	*pid = -1;
+	return r;
+}
+
+/* A process of our own. */
+static int
+run(int socket_fd, struct tls_client *out, int *control)
+{
+	struct pairs pairs;
+	int r = make_pairs(&pairs);
+
+	if (r != 0)
 		return r;
-	spawn_kill_group(*pid);
-	errno = start_error;
-	return errno == ENOENT ? QE_ABSENT : QE_SYS;
+	return keep_ours(
+	    &pairs, spawn(socket_fd, &pairs, &out->pid), out, control);
+}
+
+static int
+wait_for_yes(int control, int64_t end_ms)
+{
+	int64_t wait_ms = clock_mono_ms() + TLS_CLIENT_ORDER_MS;
+	char answer = ORDER_NO;
+	int r = io_wait(control, POLLIN, wait_ms < end_ms ? wait_ms : end_ms);
+
+	if (r == 0 && io_read(control, &answer, 1) != 1)
+		r = QE_EOF;
+	return r == 0 && answer != ORDER_YES ? QE_EOF : r;
+}
+
+/*
+ * One that is forked for it.  Nothing has been asked for before ORDER_YES has
+ * come, so whoever takes the order later than we wait finds our end closed, and
+ * leaves the socket alone.
+ */
+static int
+order(int place, int socket_fd, int64_t end_ms, struct tls_client *out,
+    int *control)
+{
+	struct tls_order o = {
+		.mode = ORDER_NOW, .net_in = socket_fd, .net_out = socket_fd
+	};
+	struct pairs pairs;
+	int r = make_pairs(&pairs);
+
+	if (r != 0)
+		return r;
+	o.data = pairs.data[1];
+	o.control = pairs.control[1];
+	r = tls_way_post(place, &o);
+	/* With his ends in nobody's hand but his we hear of his death. */
+	r = keep_ours(&pairs, r, out, control);
+	if (r == 0)
+		r = wait_for_yes(*control, end_ms);
+	if (r != 0) {
+		io_close(control);
+		io_close(&out->fd);
+	}
+	return r;
 }
 
 static int
@@ -179,7 +264,7 @@ tls_client_start(int socket_fd, const struct tls_client_request *request,
 	int64_t end = request->deadline_ms == IO_FOREVER
 			  ? IO_FOREVER
 			  : request->deadline_ms + GRACE_MS;
-	int data[2], control[2];
+	int control = -1;
 	int r = QE_LIMIT;
 
 	memset(out, 0, sizeof(*out));
@@ -187,19 +272,14 @@ tls_client_start(int socket_fd, const struct tls_client_request *request,
 	out->pid = -1;
 	if (is_sound(request)) {
 		tls_client_encode(request, clock_mono_ms(), &text);
-		r = text.err != 0 ? text.err : make_pairs(data, control);
+		r = text.err;
 	}
-	if (r == 0) {
-		r = run(socket_fd, data[1], control[1], &out->pid);
-		io_close(&data[1]);
-		io_close(&control[1]);
-		if (r != 0)
-			out->pid = -1;
-		else
-			r = negotiate(out, control[0], buf_view(&text), end);
-		io_close(&control[0]);
-		out->fd = data[0];
-	}
+	if (r == 0 && (request->place == 0 || order(request->place, socket_fd,
+						  end, out, &control) != 0))
+		r = run(socket_fd, out, &control);
+	if (r == 0)
+		r = negotiate(out, control, buf_view(&text), end);
+	io_close(&control);
 	buf_free(&text);
 	explain(out, r);
 	if (r != 0)

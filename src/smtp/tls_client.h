@@ -26,7 +26,8 @@ enum {
 	TLS_CLIENT_NAMES_MAX = 8,
 	TLS_CLIENT_TLSA_MAX = 32,
 	TLS_CLIENT_REQUEST_MAX = 65536, /* bytes of it all */
-	TLS_CLIENT_END_MS = 2000        /* for the last bytes to leave */
+	TLS_CLIENT_END_MS = 2000,       /* for the last bytes to leave */
+	TLS_CLIENT_ORDER_MS = 10000     /* for an order to be taken */
 };
 
 /* A TLSA record (RFC 6698 section 2.1); data is borrowed. */
@@ -50,11 +51,14 @@ struct tls_client_request {
 	const struct tls_tlsa *tlsa; /* for dane */
 	size_t tlsa_count;
 	int64_t deadline_ms; /* of the handshake */
+	/* Where a process that has OpenSSL ready takes orders (tls_way_post);
+	 * 0: nowhere, and one is started. */
+	int place;
 };
 
 struct tls_client {
 	int fd;    /* clear text, both ways; a close-on-exec socket */
-	pid_t pid; /* of qmail-tlsd */
+	pid_t pid; /* of qmail-tlsd, if it is our child; or -1 */
 	bool verified;
 	struct tls_facts facts; /* protocol, cipher; error after a failure */
 };
@@ -72,7 +76,8 @@ struct tls_client {
  */
 int tls_client_start(int socket_fd, const struct tls_client_request *request,
     struct tls_client *out);
-/* Closes fd and waits for qmail-tlsd, at most TLS_CLIENT_END_MS. */
+/* Closes fd and waits for qmail-tlsd, if it is our child, at most
+ * TLS_CLIENT_END_MS. */
 void tls_client_end(struct tls_client *t);
 
 /* The request as text, for the pipe; for tls_client_start and tests. */

@@ -84,6 +84,30 @@ tls_way_send(const struct tls_way *w, const struct tls_order *order)
 	return r;
 }
 
+bool
+tls_way_is_place(int fd)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_PATH) != 0 && fstat(fd, &st) == 0 &&
+	       S_ISSOCK(st.st_mode);
+}
+
+int
+tls_way_post(int place, const struct tls_order *order)
+{
+	const struct sockaddr_un to = address_of(place, "");
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		return QE_SYS;
+	r = order_send_to(fd, &to, order);
+	io_close(&fd);
+	return r;
+}
+
 /* For a moment; in a directory of others nobody shall know it before. */
 static int
 choose_name(char name[NAME_SIZE])

@@ -28,6 +28,10 @@ bool tls_way_is_there(const struct tls_way *w);
 /* The descriptors stay the caller's.  0; QE_EOF (nobody listens), QE_SYS. */
 int tls_way_send(const struct tls_way *w, const struct tls_order *order);
 void tls_way_close(struct tls_way *w);
+/* Is it a place, to send orders to? */
+bool tls_way_is_place(int fd);
+/* The same to a place alone, and never waits: QE_SYS if it would have to. */
+int tls_way_post(int place, const struct tls_order *order);
 
 /*
  * A new one, and the other ends, which are qmail-tlsd's: a socket that gets

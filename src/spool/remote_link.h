@@ -4,6 +4,8 @@
  *
  *   to qmail-remote
  *     D host\0 sender\0 recipient\0 ...   and the message's descriptor
+ *     T                 and a place that takes orders for TLS, for as long as
+ *                       no other comes (smtp/tls_way.h)
  *   from it
  *     H                 it is there and understands this
  *     V name\0           a connection for the last D stands, to the exchanger
@@ -34,6 +36,7 @@ enum {
 
 enum remote_link_letter {
 	REMOTE_LINK_JOB = 'D',
+	REMOTE_LINK_TLS = 'T',
 	REMOTE_LINK_HELLO = 'H',
 	REMOTE_LINK_VIA = 'V',
 	REMOTE_LINK_RESULTS = 'R',

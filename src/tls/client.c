@@ -56,10 +56,10 @@ read_request(struct client *c)
 		char bytes[4096];
 		ssize_t got;
 
-		r = io_wait(FD_CONTROL_FIRST, POLLIN, deadline);
+		r = io_wait(FD_CONTROL, POLLIN, deadline);
 		if (r != 0)
 			break;
-		got = io_read(FD_CONTROL_FIRST, bytes, sizeof(bytes));
+		got = io_read(FD_CONTROL, bytes, sizeof(bytes));
 		if (got <= 0)
 			r = QE_EOF;
 		else
@@ -195,20 +195,35 @@ expect(struct client *c)
 	return false;
 }
 
-static void
-prepare(struct client *c)
+void
+client_ciphers(struct buf *out)
 {
-	struct buf ciphers = BUF_LIMIT(1000);
 	struct control_error err;
-	const char *first = c->request.names[0];
 
-	if (control_line(CTL_TLSCLIENTCIPHERS, &ciphers, &err) != 0)
-		buf_reset(&ciphers);
+	if (control_line(CTL_TLSCLIENTCIPHERS, out, &err) != 0)
+		buf_reset(out);
+}
+
+static void
+find_context(struct client *c)
+{
+	struct buf ciphers = BUF_LIMIT(CLIENT_CIPHERS_MAX);
+
+	client_ciphers(&ciphers);
 	context_begin();
 	c->ctx = context_client(buf_view(&ciphers), c->why);
 	buf_free(&ciphers);
 	if (c->ctx == NULL)
 		give_up(c, "config", c->why);
+}
+
+static void
+prepare(struct client *c)
+{
+	const char *first = c->request.names[0];
+
+	if (c->ctx == NULL)
+		find_context(c);
 	if (c->request.level == TLS_LEVEL_VERIFY && !load_authorities(c)) {
 		char text[CONTEXT_TEXT_MAX + 64];
 
@@ -254,18 +269,20 @@ lock_up(struct client *c)
 		give_up(c, "config", "unable to filter system calls");
 }
 
-int
-client_run(void)
+/* With descriptors in their places. */
+static void
+converse(SSL_CTX *ctx)
 {
-	const int fds[FDS] = { FD_CONTROL_FIRST, STDOUT_FILENO, STDIN_FILENO };
 	struct client c = {
+		.ctx = ctx,
 		.wire = {.net_in = FD_NET, .net_out = FD_NET, .data = FD_DATA}
 	};
 	int64_t deadline;
 	int r = read_request(&c);
 
-	if (jail_keep(fds, FDS) != 0)
-		die_errno(EX_TEMPORARY, "unable to order descriptors");
+	/* Nobody is there any more. */
+	if (r == QE_EOF)
+		_exit(EX_TEMPORARY);
 	if (r != 0)
 		give_up(&c, "config", "qmail-tlsd: not a request");
 	deadline = clock_mono_ms() + (int64_t)c.request.timeout_ms;
@@ -280,5 +297,32 @@ client_run(void)
 	tell(&c, c.matters ? "verified" : "ok", "");
 	close(FD_CONTROL);
 	wire_relay(&c.wire, STRV(""));
+}
+
+static void
+keep(int control, int data, int net)
+{
+	const int fds[FDS] = { control, data, net };
+
+	if (jail_keep(fds, FDS) != 0)
+		die_errno(EX_TEMPORARY, "unable to order descriptors");
+}
+
+int
+client_run(void)
+{
+	keep(FD_CONTROL_FIRST, STDOUT_FILENO, STDIN_FILENO);
+	converse(NULL);
 	return 0;
+}
+
+_Noreturn void
+client_take(const struct tls_order *order, SSL_CTX *ctx)
+{
+	const char yes = ORDER_YES;
+
+	keep(order->control, order->data, order->net_in);
+	if (io_write_all(FD_CONTROL, &yes, 1) == 0)
+		converse(ctx);
+	_exit(0);
 }

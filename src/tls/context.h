@@ -35,12 +35,6 @@ SSL_CTX *context_server(struct context_settings *settings, struct strv pem,
 /* A client's: no certificate is asked for yet.  NULL without memory. */
 SSL_CTX *context_client(struct strv ciphers, char why[CONTEXT_TEXT_MAX]);
 
-/*
- * A full and a resumed handshake in memory: whatever OpenSSL looks up or builds
- * at the first one is then shared by all processes that are forked afterwards.
- */
-void context_warm(SSL_CTX *server);
-
 /* OpenSSL's reason for the last failure, or fallback; its queue is emptied. */
 void context_reason(char out[CONTEXT_TEXT_MAX], const char *fallback);
 

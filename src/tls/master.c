@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "conf/control.h"
+#include "tls/warm.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -66,7 +67,7 @@ static void
 make_ready(struct master *m)
 {
 	if (!m->once)
-		context_warm(m->store.everybody.ctx);
+		warm_server(m->store.everybody.ctx);
 	malloc_trim(0);
 }
 

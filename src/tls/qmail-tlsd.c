@@ -1,8 +1,9 @@
 /*
  * qmail-tlsd [-1] [-c certificate] [-n connections] [-t seconds]: TLS for the
  * connections that come on descriptor 0, until the pipe on 1 ends (with -1,
- * until 0 does); qmail-tlsd -C: TLS for one connection of qmail-remote.  The
- * only program that links libssl.
+ * until 0 does).  qmail-tlsd -C: TLS for one connection of qmail-remote; -M:
+ * for many, whose orders come on 0, started by qmail-rspawn.  The only program
+ * that links libssl.
  *
  * The server role runs as root, as it reads the private key and, with root,
  * gives handshakes to processes that become qmailt in an empty root directory
@@ -21,6 +22,7 @@
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "tls/client.h"
+#include "tls/clients.h"
 #include "tls/master.h"
 
 #include <errno.h>
@@ -35,7 +37,7 @@ enum { AGAIN_SECONDS = 1, SECONDS_DEFAULT = 60, SECONDS_MAX = 110 };
 
 static const char usage[] =
     "qmail-tlsd [-1] [-c certificate] [-n connections] [-t seconds], started "
-    "by qmail-tls; or qmail-tlsd -C";
+    "by qmail-tls; or qmail-tlsd -C, or -M";
 
 /* qmailt, and a place with nothing in it that is nobody's but root's. */
 static void
@@ -155,5 +157,7 @@ main(int argc, char **argv)
 	program_begin(&program);
 	if (argc == 2 && strcmp(argv[1], "-C") == 0)
 		return client_run();
+	if (argc == 2 && strcmp(argv[1], "-M") == 0)
+		return clients_run();
 	return serve(argc, argv);
 }

@@ -6,7 +6,8 @@ obj.qmail-tls    := tls/qmail-tls.o
 static.qmail-tls := 1
 
 obj.qmail-tlsd   := $(addprefix tls/,qmail-tlsd.o tickets.o jail.o \
-	context.o store.o wire.o serve.o pool.o master.o request.o client.o)
+	context.o warm.o store.o wire.o serve.o pool.o master.o request.o \
+	client.o clients.o)
 lib.qmail-tlsd   := -lssl -lcrypto
 
 TESTABLE += tls/tickets.o tls/request.o tls/pool.o tls/store.o

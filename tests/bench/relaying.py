@@ -51,13 +51,13 @@ class Sink:
 class Qmail:
     name = "qmail-md"
 
-    def __init__(self, base, bin_dir, sink):
+    def __init__(self, base, bin_dir, sink, controls=()):
         self.home = lib.Home(os.path.join(base, f"relay-{sink.port}"), bin_dir,
                              me="a.example")
         for name, text in (("smtproutes", f":127.0.0.1:{sink.port}\n"),
                            ("concurrencyremote", "100\n"),
                            ("rcpthosts", "far.example\n"),
-                           ("maxrcpt", "1000\n")):
+                           ("maxrcpt", "1000\n"), *controls):
             self.home.control(name, text)
         self.meter = Meter()
 
@@ -80,9 +80,9 @@ class Qmail:
 class Postfix:
     name = "Postfix"
 
-    def __init__(self, base, bin_dir, sink):
+    def __init__(self, base, bin_dir, sink, more=""):
         self.peer = postfix_peer.Postfix(
-            f"relayhost = [127.0.0.1]:{sink.port}\n"
+            more + f"relayhost = [127.0.0.1]:{sink.port}\n"
             "relay_domains = far.example\n"
             "smtpd_recipient_overshoot_limit = 1000\n")
         self.meter = Meter()

@@ -7,6 +7,7 @@ import pytest
 import home as home_module
 from remote_dns import NetThread
 from remote_peers import Remote
+from remote_resident import HelperRemote
 from signed_dns import UNBOUND_PORT, SignedDns
 from tls_peer import Authority, TlsPeer, tlsa_311
 
@@ -72,10 +73,11 @@ class Net:
         return self.thread.run(lambda: self.remote.run(host=host))
 
 
-@pytest.fixture
-def net(thread, scratch, bin_dir, authority):
-    remote = Remote(os.path.join(scratch, "home"), bin_dir)
-    os.symlink(bin_dir, os.path.join(remote.path, "bin"))
+@pytest.fixture(params=[Remote, HelperRemote])
+def net(request, thread, scratch, bin_dir, authority):
+    remote = request.param(os.path.join(scratch, "home"), bin_dir)
+    if request.param is Remote:
+        os.symlink(bin_dir, os.path.join(remote.path, "bin"))
     home_module.make_dirs(os.path.join(remote.path, "cache", "remote"))
     remote.control("dnsservers", f"127.0.0.1:{UNBOUND_PORT}\n")
     yield Net(thread, remote, authority)

@@ -7,11 +7,13 @@ import pytest
 import home as home_module
 from remote_dns import Dnsmasq
 from remote_peers import CLOSE, STALL, Remote, died
+from remote_resident import HelperRemote
 from sasl_peer import Auth
 from tls_peer import EHLO_TLS, Authority, TlsPeer
 
 KEPT = b"K127.0.0.1 accepted message.\nRemote host said: 250 2.6.0 taken\n"
 SENT = b"Encrypted with TLSv1.3, TLS_"
+OWN = pytest.mark.parametrize("remote", ["own"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,13 @@ def dnsmasq():
     server.stop()
 
 
-@pytest.fixture
-def remote(scratch, bin_dir, dnsmasq):
-    made = Remote(os.path.join(scratch, "home"), bin_dir)
-    os.symlink(bin_dir, os.path.join(made.path, "bin"))
+@pytest.fixture(params=["own", "helper"])
+def remote(request, scratch, bin_dir, dnsmasq):
+    """By a qmail-tlsd of its own, or by one that serves many."""
+    kind = Remote if request.param == "own" else HelperRemote
+    made = kind(os.path.join(scratch, "home"), bin_dir)
+    if kind is Remote:
+        os.symlink(bin_dir, os.path.join(made.path, "bin"))
     home_module.make_dirs(os.path.join(made.path, "cache", "remote"))
     made.control("dnsservers", f"127.0.0.1:{dnsmasq.port}\n")
     yield made
@@ -124,6 +129,7 @@ def test_auth_in_tls(remote, authority, server):
     assert not any(c.startswith(b"AUTH") for c in peer.clear_commands)
 
 
+@OWN
 def test_outcome_is_logged(remote, server):
     server()
     home_module.make_dirs(os.path.join(remote.path, "control", "log"))
@@ -263,6 +269,7 @@ def test_connection_dies_in_tls(remote, server, step, how):
     assert SENT in records[-1]
 
 
+@OWN
 def test_missing_qmail_tls_is_temporary(remote, server):
     os.unlink(os.path.join(remote.path, "bin"))
     peer = server()

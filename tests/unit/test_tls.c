@@ -464,6 +464,155 @@ test_client_refusals(void **state)
 	assert_int_equal(client.pid, -1);
 }
 
+/* A place for orders, a request that names it, and a socket for the peer. */
+struct place {
+	char dir[64];
+	struct tls_way way;
+	int orders, end, sockets[2];
+	struct tls_client_request request;
+};
+
+static void
+place_make(struct place *p)
+{
+	unit_make_dir(p->dir);
+	assert_int_equal(tls_way_make(p->dir, &p->way, &p->orders, &p->end), 0);
+	assert_true(tls_way_is_place(p->way.place));
+	assert_false(tls_way_is_place(p->orders));
+	assert_false(tls_way_is_place(p->end));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p->sockets), 0);
+	p->request = (struct tls_client_request){ .level = TLS_LEVEL_MAY,
+		.deadline_ms = clock_deadline(5),
+		.place = p->way.place };
+}
+
+static void
+place_free(struct place *p)
+{
+	unit_remove(p->dir);
+	tls_way_close(&p->way);
+	io_close(&p->orders);
+	io_close(&p->end);
+	io_close(&p->sockets[0]);
+	io_close(&p->sockets[1]);
+}
+
+/* Stands for one who takes an order: says yes, hears, and answers. */
+static void
+take_client(const struct place *p, char yes, struct strv facts)
+{
+	struct tls_order taken;
+	char asked[256] = "";
+	bool ok;
+
+	if (fork() != 0)
+		return;
+	ok = io_wait(p->orders, POLLIN, clock_deadline(5)) == 0 &&
+	     order_receive(p->orders, &taken) == 0 && taken.mode == ORDER_NOW &&
+	     taken.net_in == taken.net_out &&
+	     (yes == '\0' || io_write_all(taken.control, &yes, 1) == 0);
+	if (ok && yes == ORDER_YES)
+		ok = io_read(taken.control, asked, sizeof(asked)) > 0 &&
+		     strcmp(asked, "level=may") == 0 &&
+		     io_write_all(taken.control, facts.ptr, facts.len) == 0 &&
+		     io_write_all(taken.data, "220", 3) == 0 &&
+		     io_write_all(taken.net_in, "net", 3) == 0;
+	_exit(ok ? 0 : 1);
+}
+
+static void
+test_client_by_order(void **state)
+{
+	struct place p;
+	struct tls_client client;
+	char bytes[8];
+
+	(void)state;
+	place_make(&p);
+	take_client(&p, ORDER_YES,
+	    STRV("SSL_PROTOCOL=TLSv1.3\0QMAILTLS_OUTCOME=ok\0\0"));
+	assert_int_equal(
+	    tls_client_start(p.sockets[0], &p.request, &client), 0);
+	assert_int_equal(client.pid, -1);
+	assert_string_equal(client.facts.protocol, "TLSv1.3");
+	assert_int_equal(io_read(client.fd, bytes, sizeof(bytes)), 3);
+	assert_memory_equal(bytes, "220", 3);
+	assert_int_equal(io_read(p.sockets[1], bytes, sizeof(bytes)), 3);
+	tls_client_end(&client);
+	assert_int_equal(client.fd, -1);
+	expect_answered();
+	place_free(&p);
+}
+
+/* Without anybody to take it one is started, and here is none. */
+static void
+expect_own(struct place *p)
+{
+	struct tls_client client;
+
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(
+	    tls_client_start(p->sockets[0], &p->request, &client), QE_ABSENT);
+	assert_non_null(strstr(client.facts.error, "bin/qmail-tlsd"));
+	assert_int_equal(client.fd, -1);
+}
+
+static void
+test_client_order_refused(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	take_client(&p, ORDER_NO, STRV_EMPTY);
+	expect_own(&p);
+	expect_answered();
+	take_client(&p, '\0', STRV_EMPTY); /* ends without a word */
+	expect_own(&p);
+	expect_answered();
+	io_close(&p.orders); /* nobody is there */
+	expect_own(&p);
+	p.request.place = p.end; /* no place at all */
+	expect_own(&p);
+	place_free(&p);
+}
+
+/* Whoever takes it too late finds nobody, and nothing to do. */
+static void
+test_client_order_late(void **state)
+{
+	struct place p;
+	struct tls_order taken;
+	char byte;
+
+	(void)state;
+	place_make(&p);
+	p.request.deadline_ms = clock_mono_ms() - 990;
+	expect_own(&p);
+	assert_int_equal(order_receive(p.orders, &taken), 0);
+	assert_int_equal(io_read(taken.control, &byte, 1), 0);
+	assert_int_equal(io_read(taken.data, &byte, 1), 0);
+	order_close(&taken);
+	place_free(&p);
+}
+
+/* With its queue full nobody waits. */
+static void
+test_client_orders_without_end(void **state)
+{
+	const struct tls_order order = { .mode = ORDER_NOW };
+	struct place p;
+	int r = 0;
+
+	(void)state;
+	place_make(&p);
+	for (int i = 0; r == 0 && i < 100000; i++)
+		r = tls_way_post(p.way.place, &order);
+	assert_int_equal(r, QE_SYS);
+	expect_own(&p);
+	place_free(&p);
+}
+
 int
 main(void)
 {
@@ -479,6 +628,10 @@ main(void)
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_client_request),
 		cmocka_unit_test(test_client_refusals),
+		cmocka_unit_test(test_client_by_order),
+		cmocka_unit_test(test_client_order_refused),
+		cmocka_unit_test(test_client_order_late),
+		cmocka_unit_test(test_client_orders_without_end),
 	};
 
 	return RUN_TESTS(tests);
