@@ -97,6 +97,9 @@ sasl_ask(struct sasl *x, struct sasl_checker *how, struct buf *challenge)
 
 	buf_reset(challenge);
 	how->trouble = NULL;
+	/* A path that is none says nothing about the login. */
+	if (r == QE_LIMIT)
+		r = QE_SYS;
 	if (r == 0)
 		r = tell(x, fd);
 	if (r == 0)

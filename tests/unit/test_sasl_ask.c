@@ -4,6 +4,7 @@
 #include "smtp/sasl_ask.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -99,6 +100,7 @@ test_sasl_ask_answers(void **state)
 static void
 test_sasl_ask_without_a_daemon(void **state)
 {
+	char path[200] = "unix:";
 	const char *why;
 	int status;
 	pid_t pid;
@@ -107,7 +109,12 @@ test_sasl_ask_without_a_daemon(void **state)
 	(void)unlink(SOCKET_NAME);
 	assert_int_equal(ask("unix:" SOCKET_NAME, 1000, &why), SASL_FAILED);
 	assert_non_null(why);
-	assert_int_equal(ask("unix:", 1000, &why), SASL_REFUSED);
+	/* Paths of no socket. */
+	assert_int_equal(ask("unix:", 1000, &why), SASL_FAILED);
+	assert_non_null(why);
+	memset(path + 5, 'x', sizeof(path) - 6);
+	assert_int_equal(ask(path, 1000, &why), SASL_FAILED);
+	assert_string_equal(why, error_text(ENAMETOOLONG));
 	pid = start_daemon(STRV_EMPTY, true);
 	assert_int_equal(ask("unix:" SOCKET_NAME, 50, &why), SASL_FAILED);
 	kill(pid, SIGKILL);
