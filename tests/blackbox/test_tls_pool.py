@@ -147,8 +147,11 @@ def test_killed_in_a_handshake(service):  # noqa: F811
 
 def test_killed_while_idle(service):  # noqa: F811
     converse(service)
-    for pid in workers(service):
+    victims = workers(service)
+    for pid in victims:
         os.kill(pid, signal.SIGKILL)
+    # Until then one still takes orders, which end with it.
+    wait_for(lambda: not victims & workers(service), "their end")
     converse(service)
     # The one that gives orders, too: its guard replaces it.
     first = master(service)
