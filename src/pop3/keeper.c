@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 enum {
 	KEEPER_LOGINS_MAX = POPUP_FAILURES_MAX, /* whatever the front says */
 	KEEPER_WORD_SECONDS = 60, /* to tell the client of a crash */
+	KEEPER_FRONT_MS = 5000,   /* for a front to see its end itself */
 	KEEPER_GRACE_MS = 1000,   /* from the last descriptor to the end */
 	KEEPER_LOOK_MS = 5
 };
@@ -52,10 +54,15 @@ keeper_peer(void)
 	return ip == NULL || *ip == '\0' ? "unknown" : ip;
 }
 
-/* Whatever a checker that was killed has left behind ends with us. */
+/*
+ * A front that has been taken over ends with us, and so does whatever a checker
+ * that was killed has left behind.
+ */
 static _Noreturn void
 keeper_end(const struct keeper *k)
 {
+	if (k->popup->front > 0)
+		kill(k->popup->front, SIGKILL);
 	if (k->has_killed)
 		kill(0, SIGKILL);
 	_exit(POPUP_END);
@@ -178,6 +185,7 @@ keeper_accept(const struct keeper *k)
 	kill(k->popup->front, SIGKILL);
 	if (spawn_wait(k->popup->front, &status) != 0)
 		warn("unable to wait for the front: %s", error_text(errno));
+	k->popup->front = -1;
 	keeper_log(k, "LOGIN", "");
 }
 
@@ -342,8 +350,11 @@ static int
 keeper_serve(struct keeper *k)
 {
 	struct link_request request;
-	int r = link_receive(k->popup->link, &k->datagram);
+	int r = io_wait(
+	    k->popup->link, POLLIN, k->popup->conn.end_ms + KEEPER_FRONT_MS);
 
+	if (r == 0)
+		r = link_receive(k->popup->link, &k->datagram);
 	if (r == 0)
 		r = link_decode(buf_view(&k->datagram), &request);
 	if (r != 0)
@@ -371,7 +382,9 @@ keeper_run(struct popup *p)
 	do
 		r = keeper_serve(&k);
 	while (r == 0);
-	if (r != QE_EOF)
+	if (r == QE_TIMEOUT)
+		warn("the front did not end by itself");
+	else if (r != QE_EOF)
 		warn("the front sent nonsense: %s", error_result_text(r));
 	keeper_end(&k);
 }
