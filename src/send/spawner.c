@@ -346,10 +346,10 @@ void
 spawner_serve(struct spawner *s, const struct spawner_role *role, void *context,
     unsigned slots)
 {
-	*s = (struct spawner){ .role = role,
-		.context = context,
-		.reports = BUF_LIMIT(SPAWNER_REPORTS_MAX) };
+	*s = (struct spawner){ .role = role, .context = context };
 	allocate(s, slots);
+	s->reports.max =
+	    SPAWNER_REPORTS_MAX + (size_t)s->slots * SPAWNER_REPORT_ROOM;
 	enter_queue(s);
 	catch_children();
 	raise_descriptors(s->slots);

@@ -22,6 +22,8 @@ enum {
 	SPAWNER_SLOTS_MAX = 65000,
 	SPAWNER_NUMBER_BYTES_MAX = 2,
 	SPAWNER_REPORTS_PAUSE = 65536, /* bytes unread: no more requests */
+	/* Reports are never lost: room for one of each slot, and for flaws. */
+	SPAWNER_REPORT_ROOM = SPAWNER_REPORT_MAX + 100,
 	SPAWNER_REPORTS_MAX = 8 << 20
 };
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -478,6 +479,29 @@ def test_slow_peer_does_not_hold_up_the_next_connection(bench, verb):
     gate.set()
     assert [s.wait(n) for n in range(6)] == [ACCEPTED] * 6
     assert relay.most == 3
+
+
+def test_long_reports_that_nobody_reads_for_a_while(bench):
+    """As when qmail-send waits for its log."""
+    gate = threading.Event()
+    text = ("250-" + "x" * 90 + "\r\n") * 60 + "250 taken"
+
+    def answer(_, verb, line):
+        return text if verb == "dot" and gate.wait(h.DEADLINE) else None
+
+    relay = bench.relay(answer=answer)
+    bench.home.control("concurrencyremote", "2000\n")
+    bench.home.control("destinations", "there.example:100\n")
+    s = Spawner(bench.home, [os.path.join(bench.home.bin, "qmail-rspawn")],
+                greeting=b"\0\xd0\7", number_bytes=2)
+    group(s, range(2000))
+    h.wait_for(lambda: sum(len(t[1]) for t in relay.transactions) == 2000,
+               "all of them")
+    gate.set()
+    h.wait_for(lambda: all(t[2] for t in relay.transactions), "their ends")
+    time.sleep(0.5)  # reports gather meanwhile
+    for n in range(2000):
+        assert len(s.wait(n)) > 5000
 
 
 def test_hundreds_at_a_time(bench):
