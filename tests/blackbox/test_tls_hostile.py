@@ -317,7 +317,7 @@ def send(count):
     return ours, nets
 def order(count):
     ours, nets = send(count)
-    ours.settimeout(20)
+    ours.settimeout(55)
     answer = ours.recv(1)
     for net in nets:
         net.close()

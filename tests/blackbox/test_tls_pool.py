@@ -235,7 +235,7 @@ def order():
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sock.connect(f"/proc/self/fd/{place}")
     socket.send_fds(sock, [b"w127.0.0.1"], [theirs.fileno()] * 3)
-    ours.settimeout(20)
+    ours.settimeout(55)
     return ours
 first = order()
 print(first.recv(1), flush=True)
