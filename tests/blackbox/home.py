@@ -135,10 +135,10 @@ def core_limit(pid):
                          re.M).group(1)
 
 
-# Starts a program that may leave core files.
+# Starts a program that may leave core files; sanitizers want none.
 ALLOW_CORES = ["prlimit", "--core=4096:4096"]
-MAY_ALLOW_CORES = ROOT or not 0 <= resource.getrlimit(
-    resource.RLIMIT_CORE)[1] < 4096
+MAY_ALLOW_CORES = not os.environ.get("SANITIZE") and (
+    ROOT or not 0 <= resource.getrlimit(resource.RLIMIT_CORE)[1] < 4096)
 
 
 def wait_for(condition, what, seconds=DEADLINE):
