@@ -82,12 +82,17 @@ print("ann sees", pop.stat()[0])
 
 for name in "root", "qmaild", "qmailt", "alias", "joe":
     print(name, "hears", ask(name))
+workers = subprocess.run(["pgrep", "-U", "4242", "-x", "qmail-authd"],
+                         capture_output=True, text=True).stdout.split()
 for name in "qmaild", "4242":
-    for argv in (["rm", "-f", "run/authd"], ["mv", "run/authd", "run/x"],
+    for argv in (["head", "-c", "1", f"/proc/{workers[0]}/maps"],
+                 ["ls", f"/proc/{workers[0]}/fd"],
+                 ["rm", "-f", "run/authd"], ["mv", "run/authd", "run/x"],
                  ["ln", "-sf", "/dev/null", "run/authd"],
                  ["cat", "users/mailboxes.cdb"], ["cat", "/etc/qpasswd"]):
         print(name, "may not" if run_as(name, *argv).returncode else "may",
               *argv)
+
 
 def numbers(pid, field):
     with open(f"/proc/{pid}/status") as f:
@@ -97,8 +102,6 @@ def numbers(pid, field):
     return []
 
 
-workers = subprocess.run(["pgrep", "-U", "4242", "-x", "qmail-authd"],
-                         capture_output=True, text=True).stdout.split()
 for pid in workers:
     print("worker has", *numbers(pid, "Uid"), *numbers(pid, "Gid"), "groups",
           *numbers(pid, "Groups"), "filters", *numbers(pid, "Seccomp_filters"))

@@ -403,7 +403,7 @@ def test_authd_answers_the_server_alone(installed, user, hears):
 
 def test_nobody_takes_the_place_of_authd(installed):
     text = installed["authd"]
-    assert text.count("may not") == 10 and " may " not in re.sub(
+    assert text.count("may not") == 14 and " may " not in re.sub(
         "may not", "", text)
 
 
