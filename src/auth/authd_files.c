@@ -64,6 +64,16 @@ look_again(struct authd_file *file)
 }
 
 static void
+say(const struct authd_file *file, int result)
+{
+	if (result == QE_DENIED)
+		warn("%s: must be a file of root or its user, closed to others",
+		    file->path);
+	else if (result != 0 && result != QE_ABSENT)
+		warn("%s: %s", file->path, error_result_text(result));
+}
+
+static void
 load_homes(struct authd_files *f)
 {
 	unsigned line = 0;
@@ -72,11 +82,7 @@ load_homes(struct authd_files *f)
 	qpasswd_index_free(&f->index);
 	buf_reset(&f->text);
 	r = qpasswd_read(f->homes.path, geteuid(), &f->text);
-	if (r == QE_DENIED)
-		warn("%s: must be a file of root or its user, closed to others",
-		    f->homes.path);
-	else if (r != 0 && r != QE_ABSENT)
-		warn("%s: %s", f->homes.path, error_result_text(r));
+	say(&f->homes, r);
 	if (r == 0) {
 		r = qpasswd_index_make(
 		    buf_view(&f->text), &f->lot, &f->index, &line);
@@ -91,7 +97,11 @@ load_homes(struct authd_files *f)
 static int
 open_hashes(const struct authd_file *file, struct cdb_reader **out)
 {
-	if (file->error == 0 && (file->st.st_mode & 027) != 0)
+	const struct stat *st = &file->st;
+
+	if (file->error == 0 &&
+	    ((st->st_mode & 027) != 0 ||
+		(st->st_uid != geteuid() && st->st_uid != 0)))
 		return QE_DENIED;
 	return cdb_reader_open(file->path, out);
 }
@@ -99,15 +109,9 @@ open_hashes(const struct authd_file *file, struct cdb_reader **out)
 static void
 load_mailboxes(struct authd_files *f)
 {
-	int r;
-
 	cdb_reader_free(&f->hashes);
-	r = open_hashes(&f->mailboxes, &f->hashes);
-	if (r == QE_DENIED)
-		warn("%s: must be closed to others", f->mailboxes.path);
-	else if (r != 0 && r != QE_ABSENT)
-		warn("%s: %s", f->mailboxes.path, error_result_text(r));
-	f->mailboxes.result = r;
+	f->mailboxes.result = open_hashes(&f->mailboxes, &f->hashes);
+	say(&f->mailboxes, f->mailboxes.result);
 }
 
 bool

@@ -232,8 +232,8 @@ def packets_listener(path):
      "user, closed to others"),
     (f"virtual/{JOE[0]}/.qpasswd", JOE, r"\.qpasswd: must be a file of its "
      "user, closed to others"),
-    ("users/mailboxes.cdb", ANN, "users/mailboxes.cdb: must be closed to "
-     "others")])
+    ("users/mailboxes.cdb", ANN, "users/mailboxes.cdb: must be a file of root "
+     "or its user, closed to others")])
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o660])
 def test_files_that_are_not_closed(site, mended, path, user, said, mode):
     before = site.log("authd")

@@ -91,6 +91,27 @@ test_files_that_cannot_be_used(void **state)
 }
 
 static void
+test_files_of_somebody_else(void **state)
+{
+	struct authd_files f;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir("users", 0700), 0);
+	replace(QPASSWD_PRIVATE, "[/b:7:8]\njoe:joe\n");
+	write_mailboxes("a@b.example");
+	assert_int_equal(chown(QPASSWD_PRIVATE, 1, 1), 0);
+	assert_int_equal(chown(LOGINS_CDB, 1, 1), 0);
+	authd_files_init(&f, false);
+	assert_true(authd_files_load(&f));
+	assert_int_equal(f.homes.result, QE_DENIED);
+	assert_int_equal(f.mailboxes.result, QE_DENIED);
+	assert_null(f.hashes);
+	authd_files_free(&f);
+}
+
+static void
 test_files_have_an_owner(void **state)
 {
 	struct authd_files f;
@@ -123,6 +144,8 @@ main(void)
 		    test_files_come_and_go, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_files_that_cannot_be_used,
 		    scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_files_of_somebody_else, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_files_have_an_owner, scratch_enter, scratch_leave),
 	};
