@@ -4,6 +4,7 @@ import re
 import shutil
 import smtplib
 import subprocess
+import threading
 
 import pytest
 
@@ -186,6 +187,32 @@ def test_changes_count_from_the_next_login(site):
     # Others have come for those that knew the old files.
     assert children(site.running["authd"].pid) != workers
     assert "died" not in site.log("authd")
+
+
+def test_changes_cost_nobody_an_answer(site):
+    """Whoever asks while files change, and workers with them."""
+    question = f"plain\0{JOE[0]}\0{JOE[1]}\0\0".encode()
+    answers, changing = [set() for _ in range(3)], [True]
+
+    def ask(into):
+        while not into or changing:
+            with packets(site.home.file("run/authd")) as s:
+                s.send(question)
+                into.add(s.recv(9))
+
+    askers = [threading.Thread(target=ask, args=(into,)) for into in answers]
+    for asker in askers:
+        asker.start()
+    try:
+        for i in range(5):
+            user = f"eve{i}@virtual.example"
+            site.home.run("qpasswd", "-a", user, input="x\n", check=True)
+            site.home.run("qpasswd", "-d", user, check=True)
+    finally:
+        changing.clear()
+        for asker in askers:
+            asker.join(DEADLINE)
+    assert answers == [{b"0"}] * 3
 
 
 @pytest.mark.skipif(bool(os.environ.get("SANITIZE")) or
