@@ -69,19 +69,31 @@ address_of(int fd, const char *below)
 	return address;
 }
 
-int
-tls_way_send(const struct tls_way *w, const struct tls_order *order)
+static int
+post(int place, int64_t seconds, const struct tls_order *order)
 {
-	const struct sockaddr_un to = address_of(w->place, "");
+	const struct sockaddr_un to = address_of(place, "");
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int r;
 
 	if (fd < 0)
 		return QE_SYS;
-	io_limit_writes(fd, TLS_WAY_SECONDS);
+	io_limit_writes(fd, seconds);
 	r = order_send_to(fd, &to, order);
 	io_close(&fd);
 	return r;
+}
+
+int
+tls_way_send(const struct tls_way *w, const struct tls_order *order)
+{
+	return post(w->place, TLS_WAY_SECONDS, order);
+}
+
+int
+tls_way_post(int place, const struct tls_order *order)
+{
+	return post(place, TLS_WAY_POST_SECONDS, order);
 }
 
 bool
@@ -92,20 +104,6 @@ tls_way_is_place(int fd)
 
 	return flags >= 0 && (flags & O_PATH) != 0 && fstat(fd, &st) == 0 &&
 	       S_ISSOCK(st.st_mode);
-}
-
-int
-tls_way_post(int place, const struct tls_order *order)
-{
-	const struct sockaddr_un to = address_of(place, "");
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r;
-
-	if (fd < 0)
-		return QE_SYS;
-	r = order_send_to(fd, &to, order);
-	io_close(&fd);
-	return r;
 }
 
 /* For a moment; in a directory of others nobody shall know it before. */

@@ -17,7 +17,10 @@ struct tls_way {
 	int place, life; /* -1: there is no way */
 };
 
-enum { TLS_WAY_SECONDS = 20 }; /* for qmail-tlsd to take an order */
+enum {
+	TLS_WAY_SECONDS = 20,    /* for qmail-tlsd to take an order */
+	TLS_WAY_POST_SECONDS = 1 /* for room in its queue, which may hold ten */
+};
 
 /*
  * That of $QMAILTLS, which is removed from the environment; the descriptors
@@ -30,7 +33,7 @@ int tls_way_send(const struct tls_way *w, const struct tls_order *order);
 void tls_way_close(struct tls_way *w);
 /* Is it a place, to send orders to? */
 bool tls_way_is_place(int fd);
-/* The same to a place alone, and never waits: QE_SYS if it would have to. */
+/* The same to a place alone; for those who can do without. */
 int tls_way_post(int place, const struct tls_order *order);
 
 /*

@@ -43,8 +43,9 @@ class TlsSink:
         self.context = context(path)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = self.listener.getsockname()[1]
-        self.counts = [os.pipe() for _ in range(2)]
-        self.taken, self.sessions = 0, 0
+        # Messages, sessions of TLS, and how many of them have ended.
+        self.counts = [os.pipe() for _ in range(3)]
+        self.open = 0
         self.pids = [self.start() for _ in range(PROCESSES)]
 
     def start(self):
@@ -65,9 +66,12 @@ class TlsSink:
                 connection.sendall(b"220 sink ESMTP\r\n")
                 self.in_clear(connection)
                 os.write(self.counts[1][1], b".")
-                with self.context.wrap_socket(connection,
-                                              server_side=True) as wrapped:
-                    self.in_tls(wrapped)
+                try:
+                    with self.context.wrap_socket(
+                            connection, server_side=True) as wrapped:
+                        self.in_tls(wrapped)
+                finally:
+                    os.write(self.counts[2][1], b".")
         except (OSError, EOFError):
             pass
 
@@ -106,7 +110,12 @@ class TlsSink:
                 except BlockingIOError:
                     break
             found.append(n)
-        return found
+        self.open += found[1] - found[2]
+        return found[:2]
+
+    def is_quiet(self):
+        self.figures()
+        return self.open == 0
 
     def stop(self):
         for pid in self.pids:
@@ -119,7 +128,7 @@ def compare(label, servers, sink):
     runs = {server.name: [] for server in servers}
     for i in range(ROUNDS):
         for server in servers if i % 2 else servers[::-1]:
-            sink.figures()
+            lib.wait_for(sink.is_quiet, "the end of old connections")
             _, seconds, cpu = relaying.one_run(server, sink, MESSAGES, 1)
             messages, sessions = sink.figures()
             assert messages == MESSAGES, (server.name, messages)

@@ -596,7 +596,7 @@ test_client_order_late(void **state)
 	place_free(&p);
 }
 
-/* With its queue full nobody waits. */
+/* With its queue full nobody waits for long. */
 static void
 test_client_orders_without_end(void **state)
 {
