@@ -324,7 +324,7 @@ def order(count):
     return answer
 print(order(1), order(2), flush=True)
 if os.fork() == 0:
-    send(3)
+    held = send(3)  # what an exit closes waits for nobody
     os._exit(0)
 os.wait()
 print(order(1))
