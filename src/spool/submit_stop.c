@@ -17,8 +17,10 @@
 
 enum {
 	STOP_LOOK_MS = 20,    /* between looks at the rest of a group */
+	STOP_KILL_MS = 500,   /* of looks for what is still to be killed */
 	STOP_STAT_MAX = 1024, /* bytes of /proc/PID/stat */
-	STOP_DISK = 'D'       /* the state of what waits for the disk */
+	STOP_DISK = 'D',      /* the state of what waits for the disk */
+	STOP_ZOMBIE = 'Z'
 };
 
 struct process {
@@ -72,19 +74,40 @@ submit_stop_await_group(const struct submit *s, int64_t deadline_ms)
 	return true;
 }
 
+/* True if there may be more to kill. */
+static bool
+kill_rest(const struct submit *s)
+{
+	uint64_t leader = (uint64_t)s->pid;
+	bool any_left = false;
+	struct dirent *entry;
+	struct process p;
+	DIR *proc = opendir("/proc");
+
+	if (proc == NULL)
+		return false;
+	while ((entry = readdir(proc)) != NULL) {
+		if (!read_process(entry->d_name, &p) ||
+		    p.state == STOP_ZOMBIE ||
+		    (p.pid != leader && !(s->has_group && p.group == leader)))
+			continue;
+		any_left = true;
+		if (p.state != STOP_DISK)
+			kill((pid_t)p.pid, SIGKILL);
+	}
+	closedir(proc);
+	return any_left;
+}
+
+/*
+ * Again and again: it may be starting another program, and until that runs it
+ * looks as if it waited for the disk (vfork(2)).
+ */
 void
 submit_stop_kill(const struct submit *s)
 {
-	uint64_t leader = (uint64_t)s->pid;
-	struct dirent *entry;
-	struct process p;
-	DIR *proc;
+	int64_t deadline_ms = submit_child_deadline(STOP_KILL_MS);
 
-	if (!s->is_foreign || (proc = opendir("/proc")) == NULL)
-		return;
-	while ((entry = readdir(proc)) != NULL)
-		if (read_process(entry->d_name, &p) && p.state != STOP_DISK &&
-		    (p.pid == leader || (s->has_group && p.group == leader)))
-			kill((pid_t)p.pid, SIGKILL);
-	closedir(proc);
+	while (s->is_foreign && kill_rest(s) && clock_mono_ms() < deadline_ms)
+		clock_sleep_ms(STOP_LOOK_MS);
 }

@@ -9,6 +9,7 @@
 #include "spool/submit.h"
 #include "spool/submit_child.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -293,6 +294,49 @@ test_deadline_for_all_it_has_started(void **state)
 	}
 }
 
+/* Like a shell that starts a program, for as long as its child likes. */
+static int
+stay_in_vfork(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	close(open("born", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	if (vfork() == 0) {
+		poll(NULL, 0, LONG_MS);
+		_exit(0);
+	}
+	for (int i = 0; i < LONG_MS / 10 && !exists("gate"); i++)
+		clock_sleep_ms(10);
+	close(open("late", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	return 0;
+}
+
+/* It looks as if it waited for the disk. */
+static void
+test_deadline_in_vfork(void **state)
+{
+	char self[1000], text[1100];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct submit_result r;
+	struct submit s;
+
+	(void)state;
+	assert_true(n > 0);
+	self[n] = '\0';
+	snprintf(text, sizeof(text), "exec '%s' vfork", self);
+	script(text);
+	assert_int_equal(submit_open_group(&s), 0);
+	while (!exists("born"))
+		clock_sleep_ms(10);
+	submit_sender(&s, STRV(""));
+	submit_close(&s, clock_mono_ms() + SHORT_MS, &r);
+	assert_string_equal(r.text, "qq timeout (#4.3.0)");
+	/* Nobody is left; the child of vfork may wait to be reaped. */
+	for (int i = 0; i < LONG_MS / 10 && kill(-s.pid, 0) == 0; i++)
+		clock_sleep_ms(10);
+	assert_int_equal(kill(-s.pid, 0), -1);
+	assert_false(exists("late"));
+}
+
 /* A program that never reads: the writes have a deadline, too. */
 static void
 test_deadline_of_writes(void **state)
@@ -466,7 +510,7 @@ test_timeout_arithmetic(void **state)
 #define IN_SCRATCH(f) cmocka_unit_test_setup_teardown(f, enter, scratch_leave)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_success),
@@ -480,6 +524,7 @@ main(void)
 		IN_SCRATCH(test_deadline),
 		IN_SCRATCH(test_deadline_that_is_ignored),
 		IN_SCRATCH(test_deadline_for_all_it_has_started),
+		IN_SCRATCH(test_deadline_in_vfork),
 		IN_SCRATCH(test_deadline_of_writes),
 		IN_SCRATCH(test_unread_is_no_success),
 		IN_SCRATCH(test_unread_is_no_success_however_little),
@@ -491,5 +536,7 @@ main(void)
 		cmocka_unit_test(test_timeout_arithmetic),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "vfork") == 0)
+		return stay_in_vfork();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
