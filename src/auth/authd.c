@@ -15,6 +15,7 @@
 #include "conf/login_name.h"
 #include "conf/logins.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,12 +96,24 @@ find_mailbox(
 	return r == 0 || r == QE_ABSENT ? 0 : QE_TEMP;
 }
 
+/* Without memory for the hash nobody knows. */
+static int
+ask_hash(const char *password, const char *hash, bool usable)
+{
+	if (password_matches(password, hash))
+		return usable ? 0 : CHECK_REFUSED;
+	if (errno == 0)
+		return CHECK_REFUSED;
+	warn("unable to compute a hash: %s", error_text(errno));
+	return EX_TEMPORARY;
+}
+
 /* An unknown address costs what a wrong password costs. */
 static int
 ask_mailboxes(const struct authd_files *f, const struct credentials *given)
 {
 	struct login login = { .hash = NULL };
-	bool match;
+	int code;
 
 	if (f->mailboxes.result == QE_ABSENT)
 		return CHECK_REFUSED;
@@ -108,18 +121,16 @@ ask_mailboxes(const struct authd_files *f, const struct credentials *given)
 		return fail(&f->mailboxes);
 	if (find_mailbox(f, given->login, &login) != 0)
 		return EX_TEMPORARY;
-	match =
-	    password_matches(given->a, login.hash == NULL ? "" : login.hash) &&
-	    login.known;
+	code = ask_hash(
+	    given->a, login.hash == NULL ? "" : login.hash, login.known);
 	login_free(&login);
-	return match ? 0 : CHECK_REFUSED;
+	return code;
 }
 
 static int
 ask_hashes(const struct credentials *given)
 {
 	struct identity id;
-	bool match;
 	int r;
 
 	if (access(HASHES, F_OK) != 0)
@@ -129,10 +140,9 @@ ask_hashes(const struct credentials *given)
 		warn(HASHES ": %s", error_result_text(r));
 		return EX_TEMPORARY;
 	}
-	match = password_matches(given->a, buf_cstr(&id.hash));
-	match = match && id.usable;
+	r = ask_hash(given->a, buf_cstr(&id.hash), id.usable);
 	identity_free(&id);
-	return match ? 0 : CHECK_REFUSED;
+	return r;
 }
 
 /* A failure outweighs a refusal, and nothing an acceptance. */

@@ -16,6 +16,7 @@ from tls import context, make_certificate
 D = "hosted.example"
 JOE = ("joe@virtual.example", "joe's word")
 ANN = (f"ann@{D}", "ann's long word")
+SANITIZED = bool(os.environ.get("SANITIZE"))
 PORTS = {"submission": "submissionport", "smtps": "smtpsport"}
 AWAY = (454, b"4.7.0 unable to authenticate for now, please try again later")
 WRONG = (535, b"5.7.8 authentication failed")
@@ -53,11 +54,11 @@ class Site:
         home.run("qmail-mailbox", "add", ANN[0], input=ANN[1] + "\n",
                  check=True)
 
-    def start(self, service):
+    def start(self, service, wrapper=()):
         with open(self.home.file(f"{service}.log"), "ab") as log:
             own(self.home.file(f"{service}.log"))
             made = self.running[service] = self.home.spawn(
-                [self.home.file("service", service, "run")],
+                [*wrapper, self.home.file("service", service, "run")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if service in self.ports:
             wait_port(self.ports[service], process=made)
@@ -289,6 +290,23 @@ def test_users_of_another_uid(site, mended):
     assert site.login(JOE) == AWAY
     assert site.login(("nobody", "x")) == WRONG
     assert "users/qpasswd line 2: another uid than ours" in site.log("authd")
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers take memory of their own")
+def test_hash_without_memory(site):
+    """Nobody hears that a password is wrong which was not looked at."""
+    site.stop("authd")
+    site.start("authd", ("prlimit", "--data=8000000"))
+    try:
+        assert site.login(ANN) == AWAY
+        assert site.login((ANN[0], "wrong")) == AWAY
+        assert site.login(("nobody", "x")) == AWAY
+        assert "unable to compute a hash: " in site.log("authd")
+        assert site.login(JOE) == OK
+    finally:
+        site.stop("authd")
+        site.start("authd")
+    assert site.login(ANN) == OK and site.login(("nobody", "x")) == WRONG
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user's rights")
