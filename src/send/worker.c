@@ -378,7 +378,7 @@ worker_read(struct rspawn *r, struct worker *w)
 			return true;
 		if (result == 0 && take_packet(r, w, packet))
 			continue;
-		if (result != QE_EOF)
+		if (result != QE_EOF && w->pid > 0)
 			kill(w->pid, SIGKILL);
 		worker_lose(r, w);
 		return false;
@@ -411,7 +411,8 @@ worker_reaped(struct rspawn *r, pid_t pid)
 		w = w->next;
 	if (w == NULL)
 		return;
-	/* Its last words first. */
+	/* Its last words first; its number may be somebody else's now. */
+	w->pid = 0;
 	for (int i = 0; i < LAST_TURNS; i++)
 		if (!worker_read(r, w))
 			return;
