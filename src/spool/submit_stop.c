@@ -17,14 +17,12 @@
 
 enum {
 	STOP_LOOK_MS = 20,    /* between looks at the rest of a group */
-	STOP_KILL_MS = 500,   /* of looks for what is still to be killed */
 	STOP_STAT_MAX = 1024, /* bytes of /proc/PID/stat */
-	STOP_DISK = 'D',      /* the state of what waits for the disk */
-	STOP_ZOMBIE = 'Z'
+	STOP_DISK = 'D'       /* the state of what waits for the disk */
 };
 
 struct process {
-	uint64_t pid, group;
+	uint64_t pid, parent, group;
 	char state;
 };
 
@@ -44,10 +42,11 @@ read_process(const char *pid, struct process *out)
 
 		out->state = rest.len > 0 ? rest.ptr[0] : STOP_DISK;
 		(void)strv_cut(&rest, ' ', NULL);
-		(void)strv_cut(&rest, ' ', NULL);
-		found =
-		    end != STRV_NPOS && strv_to_u64(strv_cut(&rest, ' ', NULL),
-					    INT32_MAX, &out->group) == 0;
+		found = end != STRV_NPOS &&
+			strv_to_u64(strv_cut(&rest, ' ', NULL), INT32_MAX,
+			    &out->parent) == 0 &&
+			strv_to_u64(strv_cut(&rest, ' ', NULL), INT32_MAX,
+			    &out->group) == 0;
 	}
 	buf_free(&text);
 	return found;
@@ -74,40 +73,44 @@ submit_stop_await_group(const struct submit *s, int64_t deadline_ms)
 	return true;
 }
 
-/* True if there may be more to kill. */
 static bool
-kill_rest(const struct submit *s)
+belongs(const struct submit *s, const struct process *p)
 {
 	uint64_t leader = (uint64_t)s->pid;
-	bool any_left = false;
+
+	return p->pid == leader || (s->has_group && p->group == leader);
+}
+
+/*
+ * Whoever has a child is no qmail-queue: in the state of one that waits for
+ * the disk it starts a program, and waits for that to begin (vfork(2)).
+ */
+static void
+kill_parent(const struct submit *s, const struct process *p)
+{
+	struct process parent;
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%llu", (unsigned long long)p->parent);
+	if (read_process(pid, &parent) && belongs(s, &parent))
+		kill((pid_t)parent.pid, SIGKILL);
+}
+
+void
+submit_stop_kill(const struct submit *s)
+{
 	struct dirent *entry;
 	struct process p;
-	DIR *proc = opendir("/proc");
+	DIR *proc;
 
-	if (proc == NULL)
-		return false;
+	if (!s->is_foreign || (proc = opendir("/proc")) == NULL)
+		return;
 	while ((entry = readdir(proc)) != NULL) {
-		if (!read_process(entry->d_name, &p) ||
-		    p.state == STOP_ZOMBIE ||
-		    (p.pid != leader && !(s->has_group && p.group == leader)))
+		if (!read_process(entry->d_name, &p) || !belongs(s, &p))
 			continue;
-		any_left = true;
+		kill_parent(s, &p);
 		if (p.state != STOP_DISK)
 			kill((pid_t)p.pid, SIGKILL);
 	}
 	closedir(proc);
-	return any_left;
-}
-
-/*
- * Again and again: it may be starting another program, and until that runs it
- * looks as if it waited for the disk (vfork(2)).
- */
-void
-submit_stop_kill(const struct submit *s)
-{
-	int64_t deadline_ms = submit_child_deadline(STOP_KILL_MS);
-
-	while (s->is_foreign && kill_rest(s) && clock_mono_ms() < deadline_ms)
-		clock_sleep_ms(STOP_LOOK_MS);
 }

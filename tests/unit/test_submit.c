@@ -294,47 +294,84 @@ test_deadline_for_all_it_has_started(void **state)
 	}
 }
 
-/* Like a shell that starts a program, for as long as its child likes. */
+static void
+make_file(const char *path)
+{
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+}
+
+static void
+await_gate(void)
+{
+	for (int i = 0; i < LONG_MS / 10 && !exists("gate"); i++)
+		poll(NULL, 0, 10);
+}
+
+/*
+ * In the state of what waits for the disk until its child ends: like a shell
+ * that starts a program, or, with the child in no group of ours, like a
+ * qmail-queue at its commit.
+ */
 static int
-stay_in_vfork(void)
+stay_in_vfork(bool alone)
 {
 	signal(SIGTERM, SIG_IGN);
-	close(open("born", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	make_file("born");
 	if (vfork() == 0) {
-		poll(NULL, 0, LONG_MS);
+		if (alone)
+			setpgid(0, 0);
+		await_gate();
 		_exit(0);
 	}
-	for (int i = 0; i < LONG_MS / 10 && !exists("gate"); i++)
-		clock_sleep_ms(10);
-	close(open("late", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	await_gate();
+	make_file("late");
 	return 0;
 }
 
-/* It looks as if it waited for the disk. */
 static void
-test_deadline_in_vfork(void **state)
+stop_in_vfork(const char *how, struct submit *s)
 {
 	char self[1000], text[1100];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	struct submit_result r;
+
+	assert_true(n > 0);
+	self[n] = '\0';
+	snprintf(text, sizeof(text), "exec '%s' %s", self, how);
+	script(text);
+	assert_int_equal(submit_open_group(s), 0);
+	while (!exists("born"))
+		clock_sleep_ms(10);
+	submit_sender(s, STRV(""));
+	submit_close(s, clock_mono_ms() + SHORT_MS, &r);
+	assert_string_equal(r.text, "qq timeout (#4.3.0)");
+}
+
+static void
+test_deadline_in_vfork(void **state)
+{
 	struct submit s;
 
 	(void)state;
-	assert_true(n > 0);
-	self[n] = '\0';
-	snprintf(text, sizeof(text), "exec '%s' vfork", self);
-	script(text);
-	assert_int_equal(submit_open_group(&s), 0);
-	while (!exists("born"))
-		clock_sleep_ms(10);
-	submit_sender(&s, STRV(""));
-	submit_close(&s, clock_mono_ms() + SHORT_MS, &r);
-	assert_string_equal(r.text, "qq timeout (#4.3.0)");
+	stop_in_vfork("vfork", &s);
 	/* Nobody is left; the child of vfork may wait to be reaped. */
 	for (int i = 0; i < LONG_MS / 10 && kill(-s.pid, 0) == 0; i++)
 		clock_sleep_ms(10);
 	assert_int_equal(kill(-s.pid, 0), -1);
 	assert_false(exists("late"));
+}
+
+/* It may have queued, and takes that back when the disk lets it. */
+static void
+test_deadline_at_the_disk(void **state)
+{
+	struct submit s;
+
+	(void)state;
+	stop_in_vfork("disk", &s);
+	scratch_write("gate", "", 0, 0644);
+	assert_int_equal(waitpid(s.pid, NULL, 0), s.pid);
+	assert_true(exists("late"));
 }
 
 /* A program that never reads: the writes have a deadline, too. */
@@ -525,6 +562,7 @@ main(int argc, char **argv)
 		IN_SCRATCH(test_deadline_that_is_ignored),
 		IN_SCRATCH(test_deadline_for_all_it_has_started),
 		IN_SCRATCH(test_deadline_in_vfork),
+		IN_SCRATCH(test_deadline_at_the_disk),
 		IN_SCRATCH(test_deadline_of_writes),
 		IN_SCRATCH(test_unread_is_no_success),
 		IN_SCRATCH(test_unread_is_no_success_however_little),
@@ -536,7 +574,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_timeout_arithmetic),
 	};
 
-	if (argc == 2 && strcmp(argv[1], "vfork") == 0)
-		return stay_in_vfork();
+	if (argc == 2)
+		return stay_in_vfork(strcmp(argv[1], "disk") == 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
